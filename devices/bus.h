@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The bus: which device answers at which port. One table, looked up by binary search; what no device has claimed reads as all ones
+ * and ignores writes. MMIO ranges join when the first chip that has one does. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BUS_PORT_RANGES 48
+
+struct port_range {
+	uint16_t first, last;
+	uint8_t widest; /* the widest access in bytes that the device takes at once; a wider or straddling one is split into bytes, lowest first */
+	void *device;
+	uint32_t (*read)(void *device, uint16_t port, unsigned bytes, uint64_t now_ns);
+	void (*write)(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns);
+};
+
+struct bus {
+	struct port_range ports[BUS_PORT_RANGES]; /* sorted by first, disjoint */
+	unsigned count;
+	uint64_t unclaimed; /* accesses that no device answered, in bytes */
+	uint16_t last_unclaimed;
+};
+
+/* Adds a range; overlapping an earlier one is our own mistake (ASSERT). */
+void bus_add_ports(struct bus *bus, const struct port_range *range);
+
+/* A guest's IN and OUT of 1, 2 or 4 bytes. The last port's successor is port 0, as on the hardware. */
+uint32_t bus_read_port(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns);
+void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns);

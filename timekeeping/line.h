@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The line: the only source of guest time.
+ *
+ *     guest_ns(host_tsc) = ((host_tsc * mult) >> frac_bits) + offset      128-bit product, modulo 2^64
+ *
+ * It is the formula of the hardware's TSC multiplier (SDM 3C 26.3, 16.48 bits; APM 2 15.30.5, 8.32 bits), so that the
+ * same three numbers serve the hardware, the trapped RDTSC and every device. */
+#pragma once
+
+#include "timekeeping/rate.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GUEST_TSC_HZ 1000000000ull /* one tick of the guest's TSC is one guest nanosecond */
+#define GUEST_TIME_END (1ull << 63) /* guest time ends here */
+
+/* What the processor's TSC multiplier can do. frac_bits 0: there is none. */
+struct line_multiplier {
+	unsigned frac_bits;  /* 48 on VMX, 32 on SVM */
+	uint64_t ratio_limit; /* ratios below this one only: 65536 on VMX, 256 on SVM */
+};
+
+struct line {
+	uint64_t mult;      /* 0: paused */
+	unsigned frac_bits;
+	bool hardware;      /* the processor can evaluate this line itself: it multiplies, or the ratio is exactly 1 */
+	uint64_t offset;
+	struct rate rate;   /* as asked, in lowest terms */
+	uint64_t host_hz;
+	struct line_multiplier multiplier;
+};
+
+/* The line on which guest time 0 is at host_tsc. The rate must be reduced (rate_reduce). */
+void line_init(struct line *line, uint64_t host_hz, struct line_multiplier multiplier, uint64_t host_tsc,
+	       struct rate rate);
+
+/* Guest time in ns at host_tsc. */
+uint64_t line_guest_ns(const struct line *line, uint64_t host_tsc);
+
+/* Bends the line at host_tsc: the same guest time there, another rate from there on. */
+void line_bend(struct line *line, uint64_t host_tsc, struct rate rate);
+
+/* Takes host_ticks host TSC ticks out of guest time, as if they had not been: at host_tsc the line then shows what it showed at
+ * host_tsc - host_ticks. For stalls that are frozen out, and for the clock modes that hide the hypervisor. */
+void line_take_out(struct line *line, uint64_t host_tsc, uint64_t host_ticks);
+
+/* The first host TSC value at which guest time is guest_ns or later, seen from host_tsc, which must not lie after it by more
+ * than 2^63 guest ns. At once (*at = host_tsc) when it is reached already. False: never (paused, or further than 2^64 host
+ * ticks away). Rounded up, so that no timer is early. */
+bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns, uint64_t *at);
+
+/* Whether the ratio is exactly 1, so that hardware needs the offset only. */
+bool line_is_offset_only(const struct line *line);
+
+/* The effective rate mult / 2^frac_bits * host_hz / 10^9 in units of 10^-12, saturating; and its distance from the asked one
+ * in parts per 10^12 of it (0 when paused). */
+uint64_t line_effective_e12(const struct line *line);
+int64_t line_error_e12(const struct line *line);

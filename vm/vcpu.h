@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The virtual processor as the machine sees it, whichever engine runs it: its registers, one decoded exit, and the table of
+ * functions that an engine is. Hardware exit codes never leave the engine. */
+#pragma once
+
+#include "timekeeping/line.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The numbers that instructions use (APM 3 1.2.7). */
+enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, GPR_COUNT };
+
+enum segment { ES, CS, SS, DS, FS, GS, LDTR, TR, GDTR, IDTR, SEGMENT_COUNT };
+
+struct segment_register {
+	uint64_t base;
+	uint32_t limit; /* in bytes, expanded */
+	uint16_t selector;
+	uint16_t attributes; /* bits 0-7: type, S, DPL, P; 8-11: AVL, L, D/B, G (as in the VMCB) */
+};
+
+enum control_register { CR0, CR2, CR3, CR4, EFER, DR6, DR7, PAT, CONTROL_REGISTER_COUNT };
+
+/* What both engines keep of a vCPU between exits. rip is already past the instruction where an exit says so. */
+struct vcpu_registers {
+	uint64_t gpr[GPR_COUNT];
+	uint64_t rip, rflags;
+};
+
+enum vcpu_exit_kind {
+	EXIT_HOST_INTERRUPT, /* an interrupt of the host is pending */
+	EXIT_HOST_NMI,
+	EXIT_WINDOW,         /* the guest can take an interrupt now */
+	EXIT_CPUID,
+	EXIT_HLT,
+	EXIT_PORT,
+	EXIT_PORT_STRING,    /* INS, OUTS */
+	EXIT_RDMSR,
+	EXIT_WRMSR,
+	EXIT_RDTSC,
+	EXIT_RDTSCP,
+	EXIT_MEMORY,         /* nested page fault */
+	EXIT_WRITE_CR,
+	EXIT_XSETBV,
+	EXIT_HYPERCALL,
+	EXIT_CACHE,          /* INVD, WBINVD */
+	EXIT_FORBIDDEN,      /* an instruction that the guest does not have: #UD */
+	EXIT_EXCEPTION,      /* a fault of the guest that the engine intercepts */
+	EXIT_SHUTDOWN,       /* triple fault */
+	EXIT_INVALID_STATE,  /* the entry failed */
+	EXIT_UNKNOWN,
+	EXIT_KIND_COUNT,
+};
+
+struct vcpu_exit {
+	enum vcpu_exit_kind kind;
+	unsigned length;   /* of the instruction in bytes; 0 where the CPU does not say */
+	uint64_t host_tsc; /* read once, right after the exit */
+	union {
+		struct {
+			uint16_t port;
+			uint8_t bytes;
+			bool in;
+			bool rep;             /* and for string instructions: */
+			uint8_t address_bytes; /* 2, 4, 8 */
+			enum segment segment; /* of the source of OUTS */
+		} port;
+		struct {
+			uint64_t gpa;
+			uint32_t error; /* bits 0-4 as a page fault's error code */
+			bool walking; /* the fault came from the guest's own page tables */
+		} memory;
+		struct {
+			enum control_register which;
+			enum gpr source;
+		} cr;
+		struct {
+			uint8_t vector;
+			uint32_t error;
+		} exception;
+		uint64_t code; /* the hardware's, for dumps of EXIT_UNKNOWN and EXIT_INVALID_STATE */
+	};
+};
+
+/* How the guest's processor starts: as it leaves reset, or in flat 32-bit protected mode without paging (Multiboot 1 3.2;
+ * Linux Documentation/arch/x86/boot.rst "32-bit boot protocol"). */
+struct vcpu_start {
+	bool flat;
+	uint32_t eip, eax, ebx, esi; /* flat only */
+};
