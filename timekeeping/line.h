@@ -24,37 +24,53 @@ struct line_multiplier {
 
 struct line {
 	uint64_t mult;      /* 0: paused */
-	unsigned frac_bits;
-	bool hardware;      /* the processor can evaluate this line itself: it multiplies, or the ratio is exactly 1 */
+	unsigned frac_bits; /* 32 to 48 */
+	bool hardware;      /* the processor can evaluate this line: it multiplies, or the ratio is 1; not when paused */
 	uint64_t offset;
 	struct rate rate;   /* as asked, in lowest terms */
 	uint64_t host_hz;
 	struct line_multiplier multiplier;
 };
 
-/* The line on which guest time 0 is at host_tsc. The rate must be reduced (rate_reduce). */
+/* The line on which guest time 0 is at host_tsc. The rate must be reduced (rate_reduce); host_hz from 10^6 to 2^37.
+ * mult is the asked ratio rounded to the nearest. The processor's own frac_bits are used where it can carry the
+ * ratio with an error of at most 1 ppm; else the largest of 48, 40 and 32 with mult < 2^64. */
 void line_init(struct line *line, uint64_t host_hz, struct line_multiplier multiplier, uint64_t host_tsc,
 	       struct rate rate);
 
-/* Guest time in ns at host_tsc. */
-uint64_t line_guest_ns(const struct line *line, uint64_t host_tsc);
+/* Guest time in ns at host_tsc. For each exit, so one multiplication, one double shift, one addition. */
+static inline uint64_t line_guest_ns(const struct line *line, uint64_t host_tsc)
+{
+	unsigned __int128 product = (unsigned __int128)host_tsc * line->mult;
 
-/* Bends the line at host_tsc: the same guest time there, another rate from there on. */
+	return (uint64_t)(product >> (line->frac_bits & 63)) + line->offset;
+}
+
+/* Bends the line at host_tsc: the same guest time there, another rate (reduced; 0 pauses) from there on. */
 void line_bend(struct line *line, uint64_t host_tsc, struct rate rate);
 
-/* Takes host_ticks host TSC ticks out of guest time, as if they had not been: at host_tsc the line then shows what it showed at
- * host_tsc - host_ticks. For stalls that are frozen out, and for the clock modes that hide the hypervisor. */
+/* Takes host_ticks host TSC ticks out of guest time, as if they had not been: at host_tsc the line then shows what
+ * it showed at host_tsc - host_ticks. For stalls that are frozen out, and for the clock modes that hide the
+ * hypervisor. */
 void line_take_out(struct line *line, uint64_t host_tsc, uint64_t host_ticks);
 
-/* The first host TSC value at which guest time is guest_ns or later, seen from host_tsc, which must not lie after it by more
- * than 2^63 guest ns. At once (*at = host_tsc) when it is reached already. False: never (paused, or further than 2^64 host
- * ticks away). Rounded up, so that no timer is early. */
+/* The host TSC has passed 2^64 - 1 and counts from 0 again, as the formula does not: the line goes on without a
+ * jump. To be called once for each time that the host TSC was seen to wrap. */
+void line_wrapped(struct line *line);
+
+/* The first host TSC value at which guest time is guest_ns or later, seen from host_tsc; the two may be up to 2^63
+ * guest ns apart. At once (*at = host_tsc) when it is reached already. False: never (paused, 2^64 host ticks or
+ * more away, or guest_ns is UINT64_MAX, which is EVENT_NEVER). Rounded up, so that no timer is early. Like the host
+ * TSC itself *at is modulo 2^64: compare *at - host_tsc. */
 bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns, uint64_t *at);
 
 /* Whether the ratio is exactly 1, so that hardware needs the offset only. */
 bool line_is_offset_only(const struct line *line);
 
-/* The effective rate mult / 2^frac_bits * host_hz / 10^9 in units of 10^-12, saturating; and its distance from the asked one
- * in parts per 10^12 of it (0 when paused). */
+/* The effective rate mult / 2^frac_bits * host_hz / 10^9 in units of 10^-12, to the nearest; and its distance from
+ * the asked one in parts per 10^12 of it, rounded away from 0 so that it is a bound (0 when paused). */
 uint64_t line_effective_e12(const struct line *line);
 int64_t line_error_e12(const struct line *line);
+
+/* The highest whole rate that the processor's multiplier can carry; 0: none. */
+uint64_t line_untrapped_limit(const struct line *line);
