@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The beds: what a run's machine is made of. A bed says why it cannot be used, builds its command, and reads how it ended.
+
+Every bed gives the guest's console on its standard input and output, and the control port on a descriptor. docs of the flags:
+QEMU's own manual; -nodefaults leaves no device but those named here."""
+
+import shutil
+
+from . import kvm
+from .status import EXIT_PORT, Status, foliot_ending, native_ending
+
+QEMU = "qemu-system-x86_64"
+REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2025-01-01T00:00:00", "-seed", "1"]
+
+
+class BedRefusal(Exception):
+    """The run cannot be made on this bed: an exit status and the reason."""
+
+    def __init__(self, status, text):
+        super().__init__(text)
+        self.status = status
+
+
+class Qemu:
+    """QEMU without acceleration: AMD-V by emulation, on any host."""
+
+    name = "qemu"
+    words = "QEMU, emulated"
+    accelerator = "tcg"
+    default_cpu = "max"
+
+    def why_not(self, _options):
+        """None, or why this bed cannot make this run: (exit status, text)."""
+        if not shutil.which(QEMU):
+            return Status.BED_FAILED, f"{QEMU} is not installed (tools/setup run installs it)"
+        return None
+
+    def command(self, options, boot, control_fd, qmp_fd):
+        """The arguments of a run. boot: from Image; control_fd, qmp_fd: descriptors that QEMU inherits, or None."""
+        words = [QEMU, "-accel", self.accelerator, "-machine", "q35", "-cpu", options.cpu or self.default_cpu]
+        words += ["-m", str(options.mem), "-smp", "1", "-nodefaults", "-display", "none"]
+        words += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
+        if control_fd is not None:
+            # A run without input must not wait for a reader either: a file takes every byte at once.
+            backend = "file,id=control,path=/dev/fd/{}" if options.repeatable else "socket,id=control,fd={}"
+            words += ["-chardev", backend.format(control_fd), "-serial", "chardev:control"]
+        if qmp_fd is not None:
+            words += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+        if options.on_reset == "stop":
+            words.append("-no-reboot")
+        words += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4"]
+        words += REPEATABLE if options.repeatable else []
+        return words + boot
+
+    def ending(self, options, returncode, errors, reason):
+        """The Ending behind an exit status. reason: of QEMU's SHUTDOWN event, natively."""
+        if options.native:
+            return native_ending(returncode, errors, reason)
+        return foliot_ending(returncode, errors)
+
+
+class Kvm(Qemu):
+    """QEMU with KVM, where the host's KVM can carry a hypervisor."""
+
+    name = "kvm"
+    words = "QEMU with KVM"
+    accelerator = "kvm"
+    default_cpu = "host"
+
+    def why_not(self, options):
+        if options.repeatable:
+            return Status.USAGE, "--repeatable needs an emulated processor"
+        reason = kvm.why_not()
+        return (Status.FEATURE_MISSING, reason) if reason else super().why_not(options)
+
+
+class Bochs:
+    """Bochs: VT-x by emulation."""
+
+    name = "bochs"
+    words = "Bochs"
+
+    def why_not(self, _options):
+        return Status.FEATURE_MISSING, "Bochs emulates VT-x, and this Foliot has an engine for AMD-V only"
+
+
+BEDS = {bed.name: bed for bed in (Kvm(), Qemu(), Bochs())}
+AUTO = ("kvm", "qemu")
+
+
+def choose(options):
+    """The bed for a run, and lines that say why a better one was passed over. Raises BedRefusal where none will do."""
+    if options.bed != "auto":
+        refusal = BEDS[options.bed].why_not(options)
+        if refusal:
+            raise BedRefusal(refusal[0], f"bed {options.bed}: {refusal[1]}")
+        return BEDS[options.bed], []
+    passed_over = []
+    for name in AUTO:
+        refusal = BEDS[name].why_not(options)
+        if not refusal:
+            return BEDS[name], passed_over
+        passed_over.append(f"not {BEDS[name].words}: {refusal[1]}")
+    raise BedRefusal(refusal[0], "; ".join(passed_over))
+
+
+def probe(options):
+    """Lines that say of each bed whether it can be used here, and the name that auto takes (None: none)."""
+    lines = []
+    for name, bed in BEDS.items():
+        refusal = bed.why_not(options)
+        lines.append(f"{name}: " + (f"no: {refusal[1]}" if refusal else "yes"))
+    try:
+        bed, _ = choose(options)
+    except BedRefusal:
+        return lines + ["auto: none"], None
+    return lines + [f"auto: {bed.name}"], bed.name

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a bed boots: an ISO with GRUB, Foliot and the guest, or the guest alone (--native)."""
+
+import os
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLIOT_ELF = os.path.join(ROOT, "build", "foliot.elf")
+MKISO = os.path.join(ROOT, "tools", "mkiso")
+
+
+class ImageError(Exception):
+    """What is to be booted is missing or cannot be packed."""
+
+
+def foliot_command_line(options, exit_port):
+    """Foliot's command line: the user's, then what this tool adds to it unless the user said otherwise."""
+    words = options.foliot.split()
+    for key, value in (("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset)):
+        if not any(word.startswith(key + "=") for word in words):
+            words.append(f"{key}={value}")
+    return " ".join(words)
+
+
+def check_files(options):
+    """Raises ImageError where a named file cannot be read."""
+    needed = [options.guest] + ([options.initrd] if options.initrd else [])
+    for path in needed:
+        if not os.path.isfile(path) or not os.access(path, os.R_OK):
+            raise ImageError(f"cannot read {path}")
+    if not options.native and not os.path.isfile(FOLIOT_ELF):
+        raise ImageError(f"{FOLIOT_ELF} is not there: run make")
+
+
+def native_boot(options):
+    """QEMU's arguments that boot the guest without Foliot: it loads bzImages and Multiboot 1 kernels itself."""
+    words = ["-kernel", options.guest]
+    words += ["-append", options.append] if options.append else []
+    return words + (["-initrd", options.initrd] if options.initrd else [])
+
+
+def iso_boot(options, directory, exit_port):
+    """Makes the ISO in the directory; returns QEMU's arguments that boot it."""
+    iso = os.path.join(directory, "foliot.iso")
+    words = [MKISO, iso, FOLIOT_ELF, "--foliot", foliot_command_line(options, exit_port)]
+    words += ["--kernel", options.guest, "--append", options.append]
+    words += ["--initrd", options.initrd] if options.initrd else []
+    made = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if made.returncode:
+        raise ImageError("tools/mkiso failed: " + (made.stderr or made.stdout).strip())
+    return ["-cdrom", iso]
