@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The paravirtual clock. Guest memory is reached through guest_ram alone and asked for anew each time: no pointer
+ * into it is kept. */
+#include "devices/pvclock.h"
+
+#include "base/mem.h"
+
+#include <stddef.h>
+
+#define PHYSICAL_END (1ull << 52)
+
+/* Also keeps the compiler from moving the writes: the guest must see version odd, then the rest, then version
+ * even. */
+static void fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static uint8_t *find_span(const struct pvclock *pvclock, uint64_t gpa, uint64_t bytes)
+{
+	if (gpa > PHYSICAL_END - bytes)
+		return NULL;
+	return pvclock->ram->span(pvclock->ram->context, gpa, bytes);
+}
+
+/* Writes a structure of the version protocol; its first four bytes are the version, and *version the last one
+ * used. Versions only grow, so that a guest that reads half of one registration and half of the next sees it. */
+static void publish(uint8_t *to, const void *fields, size_t bytes, uint32_t *version)
+{
+	uint32_t odd = *version + 1, even = *version + 2;
+
+	memcpy(to, &odd, sizeof(odd));
+	fence();
+	memcpy(to + sizeof(odd), (const uint8_t *)fields + sizeof(odd), bytes - sizeof(odd));
+	fence();
+	memcpy(to, &even, sizeof(even));
+	*version = even;
+}
+
+/* GUEST_STOPPED stays in the page until the guest itself has cleared it. */
+static void write_time(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_tsc, bool keep_flags)
+{
+	uint64_t gpa = pvclock->system_time_msr & ~(uint64_t)MSR_KVM_SYSTEM_TIME_ENABLE;
+	struct pvclock_time time = { .tsc_timestamp = guest_tsc, .system_time_ns = now_ns,
+				     .tsc_to_system_mul = PVCLOCK_MUL, .tsc_shift = PVCLOCK_SHIFT,
+				     .flags = PVCLOCK_TSC_STABLE };
+	uint8_t *page;
+
+	if (!(pvclock->system_time_msr & MSR_KVM_SYSTEM_TIME_ENABLE))
+		return;
+	page = find_span(pvclock, gpa, sizeof(time));
+	if (!page)
+		return;
+	if (pvclock->stopped || (keep_flags && (page[offsetof(struct pvclock_time, flags)] & PVCLOCK_GUEST_STOPPED)))
+		time.flags |= PVCLOCK_GUEST_STOPPED;
+	publish(page, &time, sizeof(time), &pvclock->version);
+	pvclock->stopped = false;
+}
+
+static void write_wall(struct pvclock *pvclock)
+{
+	struct pvclock_wall wall = { .seconds = (uint32_t)pvclock->unix_at_zero };
+	uint8_t *to = pvclock->wall_clock_msr ? find_span(pvclock, pvclock->wall_clock_msr, sizeof(wall)) : NULL;
+
+	if (to)
+		publish(to, &wall, sizeof(wall), &pvclock->wall_version);
+}
+
+void pvclock_init(struct pvclock *pvclock, const struct guest_ram *ram, int64_t unix_at_zero)
+{
+	memset(pvclock, 0, sizeof(*pvclock));
+	pvclock->ram = ram;
+	pvclock->unix_at_zero = unix_at_zero;
+}
+
+void pvclock_reset(struct pvclock *pvclock)
+{
+	pvclock->system_time_msr = 0;
+	pvclock->wall_clock_msr = 0;
+	pvclock->stopped = false;
+}
+
+bool pvclock_write_msr(struct pvclock *pvclock, uint32_t msr, uint64_t value, uint64_t now_ns, uint64_t guest_tsc)
+{
+	if (msr == MSR_KVM_SYSTEM_TIME || msr == MSR_KVM_SYSTEM_TIME_NEW) {
+		if (value & 2)
+			return false;
+		pvclock->system_time_msr = value;
+		write_time(pvclock, now_ns, guest_tsc, false);
+		return true;
+	}
+	if ((msr != MSR_KVM_WALL_CLOCK && msr != MSR_KVM_WALL_CLOCK_NEW) || (value & 3))
+		return false;
+	pvclock->wall_clock_msr = value;
+	write_wall(pvclock);
+	return true;
+}
+
+bool pvclock_read_msr(const struct pvclock *pvclock, uint32_t msr, uint64_t *value)
+{
+	if (msr == MSR_KVM_SYSTEM_TIME || msr == MSR_KVM_SYSTEM_TIME_NEW)
+		*value = pvclock->system_time_msr;
+	else if (msr == MSR_KVM_WALL_CLOCK || msr == MSR_KVM_WALL_CLOCK_NEW)
+		*value = pvclock->wall_clock_msr;
+	else
+		return false;
+	return true;
+}
+
+void pvclock_update(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_tsc)
+{
+	write_time(pvclock, now_ns, guest_tsc, true);
+}
+
+void pvclock_guest_stopped(struct pvclock *pvclock)
+{
+	pvclock->stopped = true;
+}
