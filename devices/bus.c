@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The bus: a sorted table of port ranges. An access that its device does not take as a whole is done byte by byte, lowest port
- * first, as an 8-bit ISA device sees a wider cycle. */
+ * The bus: a sorted table of port ranges. An access that its device does not take as a whole is done byte by byte,
+ * lowest port first, as an 8-bit ISA device sees a wider cycle. */
 #include "devices/bus.h"
 
 #include "base/assert.h"

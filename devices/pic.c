@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The 8259A pair. Section names in the comments are those of the Intel 8259A data sheet (order 231468). An input is one bit of IRR: in
- * edge mode set by a rise and cleared by a fall or by INTA, in level mode equal to the line. */
+ * The 8259A pair. Section names in the comments are those of the Intel 8259A data sheet (order 231468). An input
+ * is one bit of IRR: in edge mode set by a rise and cleared by a fall or by INTA, in level mode equal to the line. */
 #include "devices/pic.h"
 
 #include "base/assert.h"
@@ -136,8 +136,8 @@ static bool pic_masked(const void *context, unsigned irq)
 	return chip_masked(&pic->chips[1], irq % 8) || chip_masked(&pic->chips[0], CASCADE_IR);
 }
 
-/* What the acknowledge of a request does inside one chip ("Interrupt Sequence"). The slave's INT falls with it, so that its next
- * request is an edge for the master again. */
+/* What the acknowledge of a request does inside one chip ("Interrupt Sequence"). The slave's INT falls with it, so
+ * that its next request is an edge for the master again. */
 static void take(struct pic *pic, struct pic_chip *chip, unsigned ir)
 {
 	if (!(chip->level & bit(ir)))
@@ -150,8 +150,8 @@ static void take(struct pic *pic, struct pic_chip *chip, unsigned ir)
 		drive(&pic->chips[0], CASCADE_IR, false);
 }
 
-/* The byte that a chip puts on the bus: of the MCS-80 call address (ICW1 and ICW2, "Initialization Command Words") it is the low
- * one that a PC's processor would take for the vector. */
+/* The byte that a chip puts on the bus: of the MCS-80 call address (ICW1 and ICW2, "Initialization Command Words")
+ * it is the low one that a PC's processor would take for the vector. */
 static uint8_t vector(const struct pic_chip *chip, unsigned ir)
 {
 	if (chip->x86_mode)
@@ -198,7 +198,8 @@ uint8_t pic_acknowledge(struct pic *pic, uint64_t now_ns)
 	return answer;
 }
 
-/* "Poll Command": the read is the acknowledge, for this chip alone. The low bits without a request are those of the default IR7. */
+/* "Poll Command": the read is the acknowledge, for this chip alone. The low bits without a request are those of
+ * the default IR7. */
 static uint8_t poll(struct pic *pic, struct pic_chip *chip, uint64_t now_ns)
 {
 	unsigned ir = request(chip);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The pair of 8259A interrupt controllers of a PC (Intel 8259A data sheet, order 231468), with the edge/level control registers of the
- * PIIX at ports 4D0h and 4D1h. The slave's INT is wired to IR2 of the master. Buffered mode has no visible effect here. */
+ * The pair of 8259A interrupt controllers of a PC (Intel 8259A data sheet, order 231468), with the edge/level
+ * control registers of the PIIX at ports 4D0h and 4D1h. The slave's INT is wired to IR2 of the master. Buffered
+ * mode has no visible effect here. */
 #pragma once
 
 #include "devices/bus.h"
@@ -46,8 +47,8 @@ struct pic {
 /* Claims the ports, becomes the router's chip, and resets. */
 void pic_init(struct pic *pic, struct bus *bus, struct irq_router *router);
 
-/* The state in which a PC's firmware leaves the chips: cascaded, vectors 08h and 70h, edge triggered, everything masked. The lines keep the
- * levels at which the devices drive them. */
+/* The state in which a PC's firmware leaves the chips: cascaded, vectors 08h and 70h, edge triggered, everything
+ * masked. The lines keep the levels at which the devices drive them. */
 void pic_reset(struct pic *pic);
 
 /* The master's INT output. */
@@ -56,7 +57,7 @@ static inline bool pic_pending(const struct pic *pic)
 	return pic->pending;
 }
 
-/* The processor's interrupt acknowledge at now_ns (guest ns): returns the vector and tells the device whose interrupt it was. With no
- * request left it is the vector of IR7, with nothing in service ("default IR7", data sheet, edge and level triggered modes);
- * FFh where the chips are programmed such that neither of them answers. */
+/* The processor's interrupt acknowledge at now_ns (guest ns): returns the vector and tells the device whose
+ * interrupt it was. With no request left it is the vector of IR7, with nothing in service ("default IR7", data
+ * sheet, edge and level triggered modes); FFh where the chips are programmed such that neither of them answers. */
 uint8_t pic_acknowledge(struct pic *pic, uint64_t now_ns);

@@ -149,6 +149,13 @@ void tick_start(struct tick *tick, uint64_t origin_ns, uint64_t count, uint64_t 
 	ASSERT(tick_conserved(tick));
 }
 
+void tick_start_first(struct tick *tick, uint64_t first_ns, uint64_t count, uint64_t hz)
+{
+	tick_start(tick, first_ns, count, hz, first_ns);
+	tick->next = 0;
+	arm(tick);
+}
+
 void tick_stop(struct tick *tick)
 {
 	tick->running = false;
