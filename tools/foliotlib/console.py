@@ -5,7 +5,13 @@ import re
 
 # Terminal control sequences (ECMA-48 5.4) and carriage returns are no part of a line's text.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\r")
+_SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 LONGEST_LINE = 65536
+
+
+def without_sequences(data):
+    """The bytes less their terminal control sequences: a boot loader's would clear the user's screen."""
+    return _SEQUENCE.sub(b"", data)
 
 
 class Watcher:

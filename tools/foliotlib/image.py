@@ -15,11 +15,11 @@ class ImageError(Exception):
 
 def foliot_command_line(options, exit_port):
     """Foliot's command line: the user's, then what this tool adds to it unless the user said otherwise."""
-    words = options.foliot.split()
+    line = options.foliot.strip()
     for key, value in (("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset)):
-        if not any(word.startswith(key + "=") for word in words):
-            words.append(f"{key}={value}")
-    return " ".join(words)
+        if not any(word.startswith(key + "=") for word in line.split()):
+            line += f" {key}={value}"
+    return line.strip()
 
 
 def check_files(options):
@@ -42,9 +42,8 @@ def native_boot(options):
 def iso_boot(options, directory, exit_port):
     """Makes the ISO in the directory; returns QEMU's arguments that boot it."""
     iso = os.path.join(directory, "foliot.iso")
-    words = [MKISO, iso, FOLIOT_ELF, "--foliot", foliot_command_line(options, exit_port)]
-    words += ["--kernel", options.guest, "--append", options.append]
-    words += ["--initrd", options.initrd] if options.initrd else []
+    words = [MKISO, iso, FOLIOT_ELF, options.guest, options.append] + ([options.initrd] if options.initrd else [])
+    words += ["--foliot", foliot_command_line(options, exit_port)]
     made = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if made.returncode:
         raise ImageError("tools/mkiso failed: " + (made.stderr or made.stdout).strip())

@@ -5,6 +5,7 @@ Foliot greets when it starts, long before anyone may listen: the latest greeting
 
 import json
 import os
+import select
 import selectors
 import socket
 import stat
@@ -26,16 +27,18 @@ def is_greeting(line):
         value = json.loads(line)
     except ValueError:
         return False
-    return isinstance(value, dict) and "version" in value and "id" not in value
+    return isinstance(value, dict) and "foliot" in value and "id" not in value
 
 
 class Relay:
-    """Owns the listening socket. port: the bed's end, a descriptor; writable: whether it takes input."""
+    """Owns the listening socket. port: the bed's end, a descriptor; writable: whether it takes input; greeted: called when
+    Foliot greets."""
 
-    def __init__(self, selector, port, path, writable, log=None):
+    def __init__(self, selector, port, path, writable, greeted, log=None):
         self._selector = selector
         self._port = port
         self._writable = writable
+        self._greeted = greeted
         self._log = log
         self._path = path
         self._line = b""
@@ -78,6 +81,8 @@ class Relay:
     def _accept(self, _events):
         client, _ = self._listener.accept()
         client.setblocking(False)
+        while self._client and self._client_left():
+            self._client_ready(selectors.EVENT_READ)  # its last requests, then its end
         if self._client:
             try:
                 client.send(error_line("busy", "another client holds the control port"))
@@ -89,6 +94,11 @@ class Relay:
         self._to_client = Backlog()
         self._client_wants()
         self._tell_client(self._greeting)
+
+    def _client_left(self):
+        poll = select.poll()
+        poll.register(self._client, 0)
+        return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
 
     def _tell_client(self, data):
         if self._client and data:
@@ -178,4 +188,5 @@ class Relay:
         for line in lines:
             if is_greeting(line):
                 self._greeting = line + b"\n"
+                self._greeted()
             self._tell_client(line + b"\n")

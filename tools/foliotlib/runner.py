@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from .console import Backlog, Watcher
+from .console import Backlog, Watcher, without_sequences
 from .relay import Relay
 from .status import End, Ending
 
@@ -22,6 +22,9 @@ FLUSH_S = 5.0              # how long a reader of our output may take for its ta
 OUTPUT_LIMIT = 1 << 20     # the bed is not read while this much waits for our reader
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 F_SETPIPE_SZ = 1031
+TIPS = (b"\r\nfoliot: Ctrl-] is the monitor (twice: Ctrl-] itself); Ctrl-D there leads back to the guest\r\n"
+        b"foliot: try `rate 10` there, and then `date` in the guest\r\n"
+        b"foliot: `quit` there ends the run\r\n\r\n")
 
 
 class Interrupted(Exception):
@@ -43,12 +46,16 @@ class Sink:
         self._files = files
         self._polled = False
 
-    def write(self, data):
-        """Files at once; our output when it can take it."""
+    def write(self, data, shown):
+        """Files take the data at once; our output what is to be shown, when it can take it."""
         for file in self._files:
             file.write(data)
             file.flush()
-        if not self.broken:
+        self.show(shown)
+
+    def show(self, data):
+        """Our output only."""
+        if data and not self.broken:
             self.backlog.add(data)
             self._poll(True)
 
@@ -95,11 +102,13 @@ class Runner:
         self._relay = None
         self._process = None
         self._errors = b""
+        self._ends = []
         self._qmp = None
         self._qmp_data = b""
         self._signal = None
         self._to_console = Backlog()
         self._over = False
+        self._booting = not options.native
 
     def run(self, guardian, terminal):
         """Runs the bed to its end; returns an Ending, or raises Interrupted. The bed is gone on return in any case."""
@@ -110,9 +119,9 @@ class Runner:
                 ending = self._loop()
             self._sink.flush(FLUSH_S)
         finally:
-            self._kill()
             if self._relay:
                 self._relay.close()
+            self._kill()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(-1)
@@ -140,7 +149,8 @@ class Runner:
         inherited = [fd for fd in (bed_control, qmp[1].fileno() if qmp else None) if fd is not None]
         words = self.bed.command(self.options, self.boot, bed_control, qmp[1].fileno() if qmp else None)
         if self.control_path:
-            self._relay = Relay(self._selector, control, self.control_path, not self.options.repeatable, self._control_log)
+            writable = not self.options.repeatable
+            self._relay = Relay(self._selector, control, self.control_path, writable, self._greet, self._control_log)
         self.command = words
         source = subprocess.DEVNULL if self.options.repeatable else subprocess.PIPE
         self._process = subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -151,6 +161,7 @@ class Runner:
         if qmp:
             qmp[1].close()
             self._qmp = qmp[0]
+            self._ends.append(self._qmp)
             self._qmp.sendall(b'{"execute":"qmp_capabilities"}\n')
         self._register()
 
@@ -170,7 +181,9 @@ class Runner:
             os.set_blocking(stream.fileno(), False)
         self._selector.register(process.stdout, read, self._console_ready)
         self._selector.register(process.stderr, read, self._errors_ready)
-        self._selector.register(os.pidfd_open(process.pid), read, self._bed_gone)
+        gone = open(os.pidfd_open(process.pid), "rb", buffering=0)
+        self._ends += [end for end in (process.stdin, process.stdout, process.stderr, gone) if end]
+        self._selector.register(gone, read, self._bed_gone)
         if self._qmp:
             self._qmp.setblocking(False)
             self._selector.register(self._qmp, read, self._qmp_ready)
@@ -250,8 +263,14 @@ class Runner:
                 return value["data"].get("reason")
         return None
 
+    def _greet(self):
+        """Foliot has started: the boot loader has left the console."""
+        if self._booting and self.options.interactive:
+            self._sink.show(TIPS)
+        self._booting = False
+
     def _console(self, data):
-        self._sink.write(data)
+        self._sink.write(data, without_sequences(data) if self._booting and self.options.interactive else data)
         self.watcher.feed(data)
 
     def _error_text(self, data):
@@ -304,13 +323,16 @@ class Runner:
             self._selector.unregister(self._process.stdin)
 
     def _kill(self):
-        if not self._process:
-            return
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._process.wait()
+        """The bed and everything that it was polled through are gone afterwards."""
+        if self._process:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self._process.wait()
+        for end in self._ends:
+            end.close()
+        self._selector.close()
 
     @property
     def errors(self):
