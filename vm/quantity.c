@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reading rates, durations and numbers exactly: a decimal is a fraction whose denominator is a power of ten, and every product is
- * checked, so that nothing is rounded and nothing wraps. */
+ * Reading rates, durations and numbers exactly: a decimal is a fraction whose denominator is a power of ten,
+ * and every product is checked, so that nothing is rounded and nothing wraps. */
 #include "vm/quantity.h"
 
 #include "base/mem.h"
