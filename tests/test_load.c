@@ -334,7 +334,7 @@ static void check_elf(const struct scene *scene, const uint8_t *const *files)
 static void a_truncated_elf_is_refused(void **state)
 {
 	(void)state;
-	for (size_t bytes = 20; bytes < sizeof elf; bytes += bytes < 0x200 ? 1 : 0x111) {
+	for (size_t bytes = 20; bytes < DATA_OFFSET + DATA_BYTES; bytes += bytes < 0x200 ? 1 : 0x111) {
 		uint8_t *copy = malloc(bytes);
 		struct scene scene = { 0 };
 		unsigned number = bytes < 52 ? 340 : 342;
