@@ -14,9 +14,9 @@ static const struct kind {
 } kinds[LOG_KIND_COUNT] = {
 	[LOG_START] = { "start", NULL, NULL, false },
 	[LOG_EXIT] = { "exit", "kind", "rip", true },
-	[LOG_INJECT] = { "inject", "vector", "rip", true },
+	[LOG_INJECT] = { "inject", "vector", NULL, true },
 	[LOG_ACCEPTED] = { "accepted", "irq", NULL, false },
-	[LOG_HALT] = { "halt", "rip", "next-ns", true },
+	[LOG_HALT] = { "halt", "rip", NULL, true },
 	[LOG_WAKE] = { "wake", "rip", NULL, true },
 	[LOG_RATE] = { "rate", "num", "den", false },
 	[LOG_PAUSE] = { "pause", NULL, NULL, false },
@@ -24,11 +24,11 @@ static const struct kind {
 	[LOG_STALL] = { "stall", "host-ns", NULL, false },
 	[LOG_TICKS_LOST] = { "ticks-lost", "timer", "ticks", false },
 	[LOG_UNCLAIMED_PORT] = { "unclaimed-port", "port", "value", true },
-	[LOG_REFUSED_MSR] = { "refused-msr", "msr", "value", true },
-	[LOG_FAULT] = { "fault", "vector", "error", true },
+	[LOG_REFUSED_MSR] = { "refused-msr", "msr", "write", true },
+	[LOG_FAULT] = { "fault", "vector", "rip", true },
 	[LOG_MEMORY_HOLE] = { "memory-hole", "gpa", "error", true },
-	[LOG_RESET] = { "reset", "source", "value", true },
-	[LOG_ENDED] = { "ended", "reason", "status", false },
+	[LOG_RESET] = { "reset", "value", NULL, true },
+	[LOG_ENDED] = { "ended", "status", NULL, true },
 	[LOG_COMMAND] = { "command", "source", "sequence", false },
 };
 

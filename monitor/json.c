@@ -186,13 +186,13 @@ static bool skip_digits(struct parser *p)
 static bool parse_number_tail(struct parser *p, struct json_member *value)
 {
 	if (next_is(p, '.')) {
-		value->kind = JSON_NUMBER;
+		value->kind = JSON_IS_NUMBER;
 		p->at++;
 		if (!skip_digits(p))
 			return false;
 	}
 	if (next_is(p, 'e') || next_is(p, 'E')) {
-		value->kind = JSON_NUMBER;
+		value->kind = JSON_IS_NUMBER;
 		p->at++;
 		if (next_is(p, '+') || next_is(p, '-'))
 			p->at++;
@@ -203,7 +203,7 @@ static bool parse_number_tail(struct parser *p, struct json_member *value)
 
 static bool parse_number(struct parser *p, struct json_member *value)
 {
-	value->kind = JSON_INTEGER;
+	value->kind = JSON_IS_INTEGER;
 	value->magnitude = 0;
 	value->negative = next_is(p, '-');
 	if (value->negative)
@@ -219,7 +219,7 @@ static bool parse_number(struct parser *p, struct json_member *value)
 		uint64_t digit = (uint64_t)(*p->at - '0');
 
 		if (value->magnitude > (UINT64_MAX - digit) / 10)
-			value->kind = JSON_NUMBER;
+			value->kind = JSON_IS_NUMBER;
 		value->magnitude = value->magnitude * 10 + digit;
 	}
 	return parse_number_tail(p, value);
@@ -278,22 +278,22 @@ static bool parse_value(struct parser *p, struct json_member *value)
 {
 	switch (p->at < p->end ? *p->at : 0) {
 	case '"':
-		value->kind = JSON_STRING;
+		value->kind = JSON_IS_STRING;
 		return parse_string(p, &value->string);
 	case '{':
-		value->kind = JSON_OBJECT;
+		value->kind = JSON_IS_OBJECT;
 		return parse_inner(p, '}');
 	case '[':
-		value->kind = JSON_ARRAY;
+		value->kind = JSON_IS_ARRAY;
 		return parse_inner(p, ']');
 	case 'n':
-		value->kind = JSON_NULL;
+		value->kind = JSON_IS_NULL;
 		return parse_word(p, "null");
 	case 't':
-		value->kind = JSON_TRUE;
+		value->kind = JSON_IS_TRUE;
 		return parse_word(p, "true");
 	case 'f':
-		value->kind = JSON_FALSE;
+		value->kind = JSON_IS_FALSE;
 		return parse_word(p, "false");
 	default:
 		return parse_number(p, value);
@@ -362,7 +362,7 @@ const struct json_member *json_find(const struct json_object *object, const char
 	return NULL;
 }
 
-void json_writer_init(struct json_writer *writer, char *out, size_t bytes)
+void json_write_init(struct json_writer *writer, char *out, size_t bytes)
 {
 	ASSERT(bytes > 0);
 	*writer = (struct json_writer){ .out = out, .bytes = bytes };
@@ -416,18 +416,18 @@ static void put_name(struct json_writer *w, const char *name)
 	}
 }
 
-void json_open(struct json_writer *writer, const char *name, char bracket)
+void json_write_open(struct json_writer *writer, const char *name, char bracket)
 {
 	put_name(writer, name);
 	put(writer, bracket);
 }
 
-void json_close(struct json_writer *writer, char bracket)
+void json_write_close(struct json_writer *writer, char bracket)
 {
 	put(writer, bracket);
 }
 
-void json_u64(struct json_writer *writer, const char *name, uint64_t value)
+void json_write_u64(struct json_writer *writer, const char *name, uint64_t value)
 {
 	char text[24];
 
@@ -436,7 +436,7 @@ void json_u64(struct json_writer *writer, const char *name, uint64_t value)
 	put_text(writer, text);
 }
 
-void json_i64(struct json_writer *writer, const char *name, int64_t value)
+void json_write_i64(struct json_writer *writer, const char *name, int64_t value)
 {
 	char text[24];
 
@@ -445,19 +445,19 @@ void json_i64(struct json_writer *writer, const char *name, int64_t value)
 	put_text(writer, text);
 }
 
-void json_bool(struct json_writer *writer, const char *name, bool value)
+void json_write_bool(struct json_writer *writer, const char *name, bool value)
 {
 	put_name(writer, name);
 	put_text(writer, value ? "true" : "false");
 }
 
-void json_null(struct json_writer *writer, const char *name)
+void json_write_null(struct json_writer *writer, const char *name)
 {
 	put_name(writer, name);
 	put_text(writer, "null");
 }
 
-void json_string(struct json_writer *writer, const char *name, const char *text)
+void json_write_string(struct json_writer *writer, const char *name, const char *text)
 {
 	put_name(writer, name);
 	put_quoted(writer, text);

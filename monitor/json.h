@@ -14,21 +14,21 @@
 #define JSON_DEPTH 8    /* the most objects and arrays inside of each other, the outermost one counted */
 
 enum json_kind {
-	JSON_NULL,
-	JSON_FALSE,
-	JSON_TRUE,
-	JSON_INTEGER, /* from -(2^64 - 1) to 2^64 - 1 */
-	JSON_NUMBER,  /* any other: it has a fraction or an exponent, or more than 64 bits */
-	JSON_STRING,
-	JSON_ARRAY,
-	JSON_OBJECT,
+	JSON_IS_NULL,
+	JSON_IS_FALSE,
+	JSON_IS_TRUE,
+	JSON_IS_INTEGER, /* from -(2^64 - 1) to 2^64 - 1 */
+	JSON_IS_NUMBER,  /* any other: it has a fraction or an exponent, or more than 64 bits */
+	JSON_IS_STRING,
+	JSON_IS_ARRAY,
+	JSON_IS_OBJECT,
 };
 
 struct json_member {
 	const char *name;
 	enum json_kind kind;
-	const char *string;  /* JSON_STRING: decoded to UTF-8, no NUL inside */
-	bool negative;       /* JSON_INTEGER */
+	const char *string;  /* JSON_IS_STRING: decoded to UTF-8, no NUL inside */
+	bool negative;       /* JSON_IS_INTEGER */
 	uint64_t magnitude;
 };
 
@@ -61,16 +61,16 @@ struct json_writer {
 	bool full;
 };
 
-void json_writer_init(struct json_writer *writer, char *out, size_t bytes);
+void json_write_init(struct json_writer *writer, char *out, size_t bytes);
 
 /* Each adds one value, with its name and comma; the name is NULL inside of an array and for the outermost value. */
-void json_open(struct json_writer *writer, const char *name, char bracket);
-void json_close(struct json_writer *writer, char bracket);
-void json_u64(struct json_writer *writer, const char *name, uint64_t value);
-void json_i64(struct json_writer *writer, const char *name, int64_t value);
-void json_bool(struct json_writer *writer, const char *name, bool value);
-void json_null(struct json_writer *writer, const char *name);
+void json_write_open(struct json_writer *writer, const char *name, char bracket);
+void json_write_close(struct json_writer *writer, char bracket);
+void json_write_u64(struct json_writer *writer, const char *name, uint64_t value);
+void json_write_i64(struct json_writer *writer, const char *name, int64_t value);
+void json_write_bool(struct json_writer *writer, const char *name, bool value);
+void json_write_null(struct json_writer *writer, const char *name);
 
 /* Our own texts are ASCII; any other byte becomes a question mark, so that a cut-off character cannot spoil the
  * line. */
-void json_string(struct json_writer *writer, const char *name, const char *text);
+void json_write_string(struct json_writer *writer, const char *name, const char *text);

@@ -88,11 +88,15 @@ static void drain_input(struct mux *mux)
 		ring_drop(&mux->input);
 }
 
+/* The line is taken out of the editor first, so that it does not hold back the guest's output when the command ends
+ * the run. */
 static void execute_typed(struct mux *mux)
 {
 	struct reply reply = { mux, print_line };
+	struct editor typed = mux->editor;
 
-	if (monitor_execute(mux->monitor, mux->editor.text, &reply) == MONITOR_LEAVE)
+	editor_clear(&mux->editor);
+	if (monitor_execute(mux->monitor, typed.text, &reply) == MONITOR_LEAVE)
 		leave(mux);
 }
 

@@ -80,7 +80,7 @@ static const struct json_member *argument(const struct protocol *protocol, const
 /* An integer from 0 to limit. */
 static bool is_natural(const struct json_member *member, uint64_t limit)
 {
-	return member->kind == JSON_INTEGER && !member->negative && member->magnitude <= limit;
+	return member->kind == JSON_IS_INTEGER && !member->negative && member->magnitude <= limit;
 }
 
 static void put_rate(struct protocol *protocol, struct json_writer *writer)
@@ -88,16 +88,16 @@ static void put_rate(struct protocol *protocol, struct json_writer *writer)
 	struct control_rate rate;
 
 	control_get_rate(protocol->machine, &rate);
-	json_open(writer, "asked", '{');
-	json_u64(writer, "num", rate.asked.num);
-	json_u64(writer, "den", rate.asked.den);
-	json_close(writer, '}');
-	json_u64(writer, "effective_e12", rate.effective_e12);
-	json_i64(writer, "error_e12", rate.error_e12);
-	json_u64(writer, "attained_e12", rate.attained_e12);
-	json_u64(writer, "untrapped_limit", rate.untrapped_limit);
-	json_bool(writer, "trapped", rate.trapped);
-	json_bool(writer, "paused", rate.paused);
+	json_write_open(writer, "asked", '{');
+	json_write_u64(writer, "num", rate.asked.num);
+	json_write_u64(writer, "den", rate.asked.den);
+	json_write_close(writer, '}');
+	json_write_u64(writer, "effective_e12", rate.effective_e12);
+	json_write_i64(writer, "error_e12", rate.error_e12);
+	json_write_u64(writer, "attained_e12", rate.attained_e12);
+	json_write_u64(writer, "untrapped_limit", rate.untrapped_limit);
+	json_write_bool(writer, "trapped", rate.trapped);
+	json_write_bool(writer, "paused", rate.paused);
 }
 
 /* The rate that the request asks for; false: it is none. */
@@ -107,7 +107,7 @@ static bool read_rate(struct protocol *protocol, struct rate *rate)
 	const struct json_member *num = argument(protocol, "num"), *den = argument(protocol, "den");
 
 	if (text)
-		return !num && !den && text->kind == JSON_STRING && parse_rate(text->string, rate);
+		return !num && !den && text->kind == JSON_IS_STRING && parse_rate(text->string, rate);
 	if (!num || !is_natural(num, UINT64_MAX) || (den && !is_natural(den, UINT64_MAX)))
 		return false;
 	*rate = (struct rate){ num->magnitude, den ? den->magnitude : 1 };
@@ -134,8 +134,8 @@ static void put_state(struct protocol *protocol, struct json_writer *writer)
 	struct control_time time;
 
 	control_get_time(protocol->machine, &time);
-	json_u64(writer, "guest_ns", time.guest_ns);
-	json_bool(writer, "paused", time.paused);
+	json_write_u64(writer, "guest_ns", time.guest_ns);
+	json_write_bool(writer, "paused", time.paused);
 }
 
 /* Why pause, resume or stall was refused. */
@@ -165,19 +165,19 @@ static void run_resume(struct protocol *protocol, struct answer *answer)
 
 static void put_ticks(const struct control_time *time, struct json_writer *writer)
 {
-	json_open(writer, "ticks", '[');
+	json_write_open(writer, "ticks", '[');
 	for (size_t i = 0; i < time->tick_count; i++) {
-		json_open(writer, NULL, '{');
-		json_string(writer, "name", time->ticks[i].name);
-		json_u64(writer, "due", time->ticks[i].due);
-		json_u64(writer, "accepted", time->ticks[i].accepted);
-		json_u64(writer, "merged", time->ticks[i].merged);
-		json_u64(writer, "dropped", time->ticks[i].dropped);
-		json_u64(writer, "masked", time->ticks[i].masked);
-		json_u64(writer, "backlog", time->ticks[i].backlog);
-		json_close(writer, '}');
+		json_write_open(writer, NULL, '{');
+		json_write_string(writer, "name", time->ticks[i].name);
+		json_write_u64(writer, "due", time->ticks[i].due);
+		json_write_u64(writer, "accepted", time->ticks[i].accepted);
+		json_write_u64(writer, "merged", time->ticks[i].merged);
+		json_write_u64(writer, "dropped", time->ticks[i].dropped);
+		json_write_u64(writer, "masked", time->ticks[i].masked);
+		json_write_u64(writer, "backlog", time->ticks[i].backlog);
+		json_write_close(writer, '}');
 	}
-	json_close(writer, ']');
+	json_write_close(writer, ']');
 }
 
 static void run_time(struct protocol *protocol, struct answer *answer)
@@ -188,14 +188,14 @@ static void run_time(struct protocol *protocol, struct answer *answer)
 
 	control_get_time(protocol->machine, &time);
 	figure_date(date, sizeof date, time.calendar_unix);
-	json_u64(writer, "guest_ns", time.guest_ns);
-	json_i64(writer, "calendar_unix", time.calendar_unix);
-	json_string(writer, "calendar", date);
-	json_u64(writer, "host_ns", time.host_ns);
-	json_u64(writer, "host_hz", time.host_hz);
-	json_bool(writer, "paused", time.paused);
-	json_bool(writer, "halted", time.halted);
-	json_bool(writer, "ended", time.ended);
+	json_write_u64(writer, "guest_ns", time.guest_ns);
+	json_write_i64(writer, "calendar_unix", time.calendar_unix);
+	json_write_string(writer, "calendar", date);
+	json_write_u64(writer, "host_ns", time.host_ns);
+	json_write_u64(writer, "host_hz", time.host_hz);
+	json_write_bool(writer, "paused", time.paused);
+	json_write_bool(writer, "halted", time.halted);
+	json_write_bool(writer, "ended", time.ended);
 	put_ticks(&time, writer);
 }
 
@@ -205,14 +205,14 @@ static void run_exits(struct protocol *protocol, struct answer *answer)
 	struct control_exits exits;
 
 	control_get_exits(protocol->machine, &exits);
-	json_u64(writer, "total", exits.total);
-	json_u64(writer, "injections", exits.injections);
-	json_u64(writer, "unclaimed_ports", exits.unclaimed_ports);
-	json_u64(writer, "refused_msrs", exits.refused_msrs);
-	json_open(writer, "kinds", '{');
+	json_write_u64(writer, "total", exits.total);
+	json_write_u64(writer, "injections", exits.injections);
+	json_write_u64(writer, "unclaimed_ports", exits.unclaimed_ports);
+	json_write_u64(writer, "refused_msrs", exits.refused_msrs);
+	json_write_open(writer, "kinds", '{');
 	for (size_t i = 0; i < exits.count; i++)
-		json_u64(writer, exits.kinds[i].name, exits.kinds[i].count);
-	json_close(writer, '}');
+		json_write_u64(writer, exits.kinds[i].name, exits.kinds[i].count);
+	json_write_close(writer, '}');
 }
 
 /* The duration that the request asks for; false: it is none. */
@@ -221,7 +221,7 @@ static bool read_duration(struct protocol *protocol, uint64_t *ns)
 	const struct json_member *number = argument(protocol, "ns"), *text = argument(protocol, "duration");
 
 	if (text)
-		return !number && text->kind == JSON_STRING && parse_duration_ns(text->string, ns);
+		return !number && text->kind == JSON_IS_STRING && parse_duration_ns(text->string, ns);
 	if (!number || !is_natural(number, INT64_MAX))
 		return false;
 	*ns = number->magnitude;
@@ -237,7 +237,7 @@ static void run_stall(struct protocol *protocol, struct answer *answer)
 		return;
 	}
 	if (control_stall(protocol->machine, host_ns))
-		json_u64(&answer->writer, "host_ns", host_ns);
+		json_write_u64(&answer->writer, "host_ns", host_ns);
 	else
 		fail_refused(protocol, answer, "cannot be stalled now");
 }
@@ -250,10 +250,10 @@ static void run_quit(struct protocol *protocol, struct answer *answer)
 
 static void put_identity(const struct protocol *protocol, struct json_writer *writer)
 {
-	json_string(writer, "foliot", protocol->identity->version);
-	json_u64(writer, "protocol", PROTOCOL_NUMBER);
-	json_string(writer, "build", protocol->identity->build);
-	json_string(writer, "engine", protocol->identity->engine);
+	json_write_string(writer, "foliot", protocol->identity->version);
+	json_write_u64(writer, "protocol", PROTOCOL_NUMBER);
+	json_write_string(writer, "build", protocol->identity->build);
+	json_write_string(writer, "engine", protocol->identity->engine);
 	list_capabilities(writer);
 }
 
@@ -331,7 +331,7 @@ static const struct command *check_request(struct protocol *protocol, struct ans
 	if (!parse_request(protocol, answer))
 		return NULL;
 	cmd = argument(protocol, "cmd");
-	if (!find_id(protocol) || !cmd || cmd->kind != JSON_STRING) {
+	if (!find_id(protocol) || !cmd || cmd->kind != JSON_IS_STRING) {
 		fail(answer, ERROR_BAD_REQUEST, "a request has an id, from 0 to 2^63 - 1, and a cmd, a string");
 		return NULL;
 	}
@@ -353,20 +353,20 @@ static void begin_reply(struct protocol *protocol, struct json_writer *writer)
 {
 	const struct json_member *id = find_id(protocol);
 
-	json_writer_init(writer, protocol->reply, sizeof protocol->reply);
-	json_open(writer, NULL, '{');
+	json_write_init(writer, protocol->reply, sizeof protocol->reply);
+	json_write_open(writer, NULL, '{');
 	if (id)
-		json_u64(writer, "id", id->magnitude);
+		json_write_u64(writer, "id", id->magnitude);
 	else
-		json_null(writer, "id");
+		json_write_null(writer, "id");
 }
 
 static void put_error(const struct answer *answer, struct json_writer *writer)
 {
-	json_open(writer, "error", '{');
-	json_string(writer, "type", error_names[answer->error]);
-	json_string(writer, "message", answer->message);
-	json_close(writer, '}');
+	json_write_open(writer, "error", '{');
+	json_write_string(writer, "type", error_names[answer->error]);
+	json_write_string(writer, "message", answer->message);
+	json_write_close(writer, '}');
 }
 
 static void execute(struct protocol *protocol)
@@ -376,15 +376,15 @@ static void execute(struct protocol *protocol)
 
 	if (command) {
 		begin_reply(protocol, &answer.writer);
-		json_open(&answer.writer, "ok", '{');
+		json_write_open(&answer.writer, "ok", '{');
 		command->run(protocol, &answer);
-		json_close(&answer.writer, '}');
+		json_write_close(&answer.writer, '}');
 	}
 	if (answer.error) {
 		begin_reply(protocol, &answer.writer);
 		put_error(&answer, &answer.writer);
 	}
-	json_close(&answer.writer, '}');
+	json_write_close(&answer.writer, '}');
 	send(protocol, &answer.writer);
 }
 
@@ -436,10 +436,10 @@ void protocol_init(struct protocol *protocol, struct machine *machine, const str
 
 	*protocol = (struct protocol){ .machine = machine, .identity = identity, .line = *line };
 	ring_init(&protocol->output, protocol->output_bytes, sizeof protocol->output_bytes);
-	json_writer_init(&writer, protocol->reply, sizeof protocol->reply);
-	json_open(&writer, NULL, '{');
+	json_write_init(&writer, protocol->reply, sizeof protocol->reply);
+	json_write_open(&writer, NULL, '{');
 	put_identity(protocol, &writer);
-	json_close(&writer, '}');
+	json_write_close(&writer, '}');
 	send(protocol, &writer);
 	protocol_poll(protocol);
 }
@@ -452,17 +452,17 @@ static void begin_event(struct protocol *protocol, const char *name, struct json
 	struct control_time time;
 
 	control_get_time(protocol->machine, &time);
-	json_writer_init(writer, text, EVENT_BYTES);
-	json_open(writer, NULL, '{');
-	json_string(writer, "event", name);
-	json_u64(writer, "seq", ++protocol->sequence);
-	json_u64(writer, "guest_ns", time.guest_ns);
+	json_write_init(writer, text, EVENT_BYTES);
+	json_write_open(writer, NULL, '{');
+	json_write_string(writer, "event", name);
+	json_write_u64(writer, "seq", ++protocol->sequence);
+	json_write_u64(writer, "guest_ns", time.guest_ns);
 }
 
 /* The room of one reply is left to a request that is being answered right now. */
 static void end_event(struct protocol *protocol, struct json_writer *writer)
 {
-	json_close(writer, '}');
+	json_write_close(writer, '}');
 	if (ring_room(&protocol->output) < PROTOCOL_REPLY + EVENT_BYTES || !send(protocol, writer))
 		protocol->dropped_events++;
 	protocol_poll(protocol);
@@ -503,8 +503,8 @@ void protocol_guest_ended(struct protocol *protocol, const char *reason, unsigne
 	char text[EVENT_BYTES];
 
 	begin_event(protocol, "guest-ended", &writer, text);
-	json_string(&writer, "reason", reason);
-	json_u64(&writer, "status", status);
+	json_write_string(&writer, "reason", reason);
+	json_write_u64(&writer, "status", status);
 	end_event(protocol, &writer);
 }
 
@@ -532,29 +532,29 @@ static const struct command *find_command(const char *name)
 
 static void list_capabilities(struct json_writer *writer)
 {
-	json_open(writer, "capabilities", '[');
+	json_write_open(writer, "capabilities", '[');
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		json_string(writer, NULL, commands[i].name);
-	json_close(writer, ']');
+		json_write_string(writer, NULL, commands[i].name);
+	json_write_close(writer, ']');
 }
 
 static void put_arguments(struct json_writer *writer, const struct command *command)
 {
-	json_open(writer, "arguments", '[');
+	json_write_open(writer, "arguments", '[');
 	for (size_t i = 0; i < sizeof command->arguments / sizeof *command->arguments && command->arguments[i]; i++)
-		json_string(writer, NULL, command->arguments[i]);
-	json_close(writer, ']');
+		json_write_string(writer, NULL, command->arguments[i]);
+	json_write_close(writer, ']');
 }
 
 static void list_commands(struct json_writer *writer)
 {
-	json_open(writer, "commands", '[');
+	json_write_open(writer, "commands", '[');
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		json_open(writer, NULL, '{');
-		json_string(writer, "name", commands[i].name);
+		json_write_open(writer, NULL, '{');
+		json_write_string(writer, "name", commands[i].name);
 		put_arguments(writer, &commands[i]);
-		json_string(writer, "help", commands[i].help);
-		json_close(writer, '}');
+		json_write_string(writer, "help", commands[i].help);
+		json_write_close(writer, '}');
 	}
-	json_close(writer, ']');
+	json_write_close(writer, ']');
 }
