@@ -27,6 +27,8 @@ struct control_time {
 	int64_t calendar_unix; /* the RTC's calendar */
 	uint64_t host_ns;      /* host time since the guest was started */
 	uint64_t host_hz;
+	uint64_t bed_ns;       /* a counter of the host that the line does not use, in ns since boot; to check it by */
+	const char *bed_name;  /* which one: "hpet", "pm-timer"; "none" */
 	bool paused;
 	bool halted;           /* the guest waits in HLT */
 	bool ended;            /* the guest runs no more */

@@ -4,6 +4,7 @@
  * functions that an engine is. Hardware exit codes never leave the engine. */
 #pragma once
 
+#include "base/refusal.h"
 #include "timekeeping/line.h"
 
 #include <stdbool.h>
@@ -24,7 +25,8 @@ struct segment_register {
 
 enum control_register { CR0, CR2, CR3, CR4, EFER, DR6, DR7, PAT, CONTROL_REGISTER_COUNT };
 
-/* What both engines keep of a vCPU between exits. rip is already past the instruction where an exit says so. */
+/* What both engines keep of a vCPU between exits, in the order that the assembly entries know. rip is at the instruction that
+ * caused the exit. */
 struct vcpu_registers {
 	uint64_t gpr[GPR_COUNT];
 	uint64_t rip, rflags;
@@ -90,4 +92,60 @@ struct vcpu_exit {
 struct vcpu_start {
 	bool flat;
 	uint32_t eip, eax, ebx, esi; /* flat only */
+};
+
+struct vcpu {
+	struct vcpu_registers registers;
+	void *engine; /* the engine's own part */
+};
+
+/* What a processor offers that the machine must know of. */
+struct virt_features {
+	struct line_multiplier multiplier;
+	bool next_rip; /* the exit says how long the instruction was */
+};
+
+#define NO_ERROR_CODE UINT32_MAX
+
+/* An engine. All functions but probe need a successful enable before. */
+struct virt_ops {
+	const char *name;
+
+	/* Can this processor do it? False: why not, numbered and in words. Changes nothing. */
+	bool (*probe)(struct virt_features *features, struct refusal *why);
+
+	/* Turns the extension on for this processor. */
+	void (*enable)(void);
+
+	/* Puts the vCPU into the state that start asks for; again for a guest that is started anew. */
+	void (*vcpu_init)(struct vcpu *vcpu, const struct vcpu_start *start);
+
+	/* Maps guest RAM at gpa to hpa, for good; all page-aligned. */
+	void (*map)(uint64_t gpa, uint64_t hpa, uint64_t bytes);
+
+	/* Enters the guest until the next exit. Host interrupts must be disabled; they cause an exit and stay pending. */
+	void (*run)(struct vcpu *vcpu, struct vcpu_exit *exit);
+
+	uint64_t (*get)(const struct vcpu *vcpu, enum control_register which);
+	void (*set)(struct vcpu *vcpu, enum control_register which, uint64_t value);
+	void (*get_segment)(const struct vcpu *vcpu, enum segment which, struct segment_register *segment);
+	unsigned (*cpl)(const struct vcpu *vcpu);
+
+	/* The guest's RDTSC shows the line plus tsc_adjust, by hardware where line->hardware says that it can and trap is false,
+	 * else by exits. */
+	void (*set_tsc)(struct vcpu *vcpu, const struct line *line, uint64_t tsc_adjust, bool trap);
+
+	/* Whether the guest would take an external interrupt now; to be told of the first moment when it would; and giving it one. */
+	bool (*can_inject)(const struct vcpu *vcpu);
+	void (*want_window)(struct vcpu *vcpu, bool want);
+	void (*inject)(struct vcpu *vcpu, uint8_t vector);
+
+	/* An exception in the guest, at the instruction at rip. */
+	void (*raise)(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
+
+	/* The instruction at rip, of that many bytes, is done: rip moves on and the interrupt shadow ends. */
+	void (*advance)(struct vcpu *vcpu, unsigned bytes);
+
+	/* Tells the engine's whole state, line by line. */
+	void (*dump)(const struct vcpu *vcpu, void (*print)(const char *line));
 };

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Giving the guest interrupts and exceptions (APM 2 15.20, 15.21). Interrupts go in by EVENTINJ; V_IRQ only opens the window. An interrupt
+ * shadow is waited out by one single step, since not every processor keeps a shadow that it finds in the VMCB. */
+#include "svm/svm.h"
+
+#include "base/assert.h"
+
+#define RFLAGS_TF (1ull << 8)
+#define RFLAGS_IF (1ull << 9)
+#define RFLAGS_RF (1ull << 16)
+#define VECTOR_DB 1
+#define DR6_BS (1ull << 14)
+
+bool svm_can_inject(const struct vcpu *vcpu)
+{
+	const struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+
+	return vcpu->registers.rflags & RFLAGS_IF && !(vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW) &&
+	       !(vmcb->event_injection & VMCB_EVENT_VALID);
+}
+
+static void begin_step(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	svm->stepping = true;
+	svm->step_had_trap_flag = vcpu->registers.rflags & RFLAGS_TF;
+	vcpu->registers.rflags |= RFLAGS_TF;
+}
+
+bool svm_end_step(struct vcpu *vcpu, const struct vcpu_exit *exit)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+	bool own = exit->kind == EXIT_EXCEPTION && exit->exception.vector == VECTOR_DB && !svm->step_had_trap_flag;
+
+	svm->stepping = false;
+	if (!svm->step_had_trap_flag)
+		vcpu->registers.rflags &= ~RFLAGS_TF;
+	if (own)
+		svm->vmcb->dr6 &= ~DR6_BS;
+	return own;
+}
+
+void svm_want_window(struct vcpu *vcpu, bool want)
+{
+	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+	bool shadow = vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW;
+
+	if (want && shadow && vcpu->registers.rflags & RFLAGS_IF && !svm_of(vcpu)->stepping) {
+		begin_step(vcpu);
+		want = false;
+	}
+	if (want) {
+		vmcb->virtual_interrupt |= VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO(15);
+		vmcb->intercept_misc1 |= VMCB_INTERCEPT_VINTR;
+	} else {
+		vmcb->virtual_interrupt &= ~(VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO(15));
+		vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_VINTR;
+	}
+}
+
+void svm_inject(struct vcpu *vcpu, uint8_t vector)
+{
+	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+
+	ASSERT(!(vmcb->event_injection & VMCB_EVENT_VALID));
+	vmcb->event_injection = vector | VMCB_EVENT_INTERRUPT | VMCB_EVENT_VALID;
+}
+
+/* An exception outranks an interrupt that was about to be delivered again: the processor itself takes that up after the handler only if the
+ * controller still has it, so an exception is raised only for an instruction that the guest executed, when nothing is pending. */
+void svm_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
+{
+	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+
+	vmcb->event_injection = vector | VMCB_EVENT_EXCEPTION | VMCB_EVENT_VALID;
+	if (error_code != NO_ERROR_CODE)
+		vmcb->event_injection |= VMCB_EVENT_ERROR_CODE | (uint64_t)error_code << 32;
+	if (vector != VECTOR_DB)
+		vcpu->registers.rflags |= RFLAGS_RF;
+}
+
+void svm_advance(struct vcpu *vcpu, unsigned bytes)
+{
+	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+
+	vcpu->registers.rip += bytes;
+	vcpu->registers.rflags &= ~RFLAGS_RF;
+	vmcb->interrupt_shadow &= ~VMCB_INTERRUPT_SHADOW;
+	if (!(vmcb->cs.attributes & 0x200))
+		vcpu->registers.rip &= 0xffffffff;
+}

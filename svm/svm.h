@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The AMD-V engine. boot/ takes svm_ops; the rest is shared by the files of svm/ only. */
+#pragma once
+
+#include "svm/vmcb.h"
+#include "vm/vcpu.h"
+
+extern const struct virt_ops svm_ops;
+
+/* The engine's own part of a vCPU. */
+struct svm_vcpu {
+	struct vmcb *vmcb;
+	uint64_t vmcb_hpa;
+	uint64_t host_vmcb_hpa; /* where VMSAVE put the host's TR, FS and GS */
+	bool stepping;          /* the guest runs one instruction, to let its interrupt shadow pass */
+	bool step_had_trap_flag; /* what TF was before */
+};
+
+static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
+{
+	return vcpu->engine;
+}
+
+/* svm/entry.asm. Returns the host TSC right after the exit. */
+uint64_t svm_enter(struct vcpu_registers *registers, uint64_t guest_vmcb_hpa, uint64_t host_vmcb_hpa);
+
+/* svm/npt.c: the nested page tables (APM 2 15.25). */
+void npt_init(void);
+uint64_t npt_root_hpa(void);
+void npt_map(uint64_t gpa, uint64_t hpa, uint64_t bytes);
+
+/* svm/permissions.c: the I/O and MSR permission maps (APM 2 15.10.1, 15.11). */
+uint64_t svm_iopm_hpa(void);
+uint64_t svm_msrpm_hpa(void);
+
+/* svm/exit.c: fills exit from the VMCB. */
+void svm_decode_exit(const struct vmcb *vmcb, struct vcpu_exit *exit);
+
+/* svm/inject.c */
+bool svm_can_inject(const struct vcpu *vcpu);
+void svm_want_window(struct vcpu *vcpu, bool want);
+void svm_inject(struct vcpu *vcpu, uint8_t vector);
+void svm_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
+void svm_advance(struct vcpu *vcpu, unsigned bytes);
+
+/* Ends a single step, if one was on. True: the exit was the step's own #DB and nothing else is to be done. */
+bool svm_end_step(struct vcpu *vcpu, const struct vcpu_exit *exit);

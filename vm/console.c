@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Moving bytes. */
+#include "vm/console.h"
+
+#include "host/serial.h"
+#include "vm/machine.h"
+
+#define ROUNDS_PER_POLL 8     /* of a FIFO's worth each */
+#define ROUNDS_TO_DRAIN 100000
+
+static size_t line_room(void *context)
+{
+	return serial_room(context);
+}
+
+static void line_write(void *context, const uint8_t *bytes, size_t count)
+{
+	serial_write(context, bytes, count);
+}
+
+static bool guest_receive(void *context, uint8_t byte)
+{
+	struct machine *machine = context;
+
+	if (!uart_input_has_room(&machine->uart))
+		return false;
+	uart_put_input(&machine->uart, byte);
+	return true;
+}
+
+void console_init(struct machine *machine, const char *engine)
+{
+	struct console *console = &machine->console;
+	struct sink com1 = { &serial_com1, line_room, line_write };
+	struct sink com2 = { &serial_com2, line_room, line_write };
+	struct mux_guest guest = { machine, guest_receive };
+
+	build_id(console->build);
+	console->identity = (struct identity){ FOLIOT_VERSION, console->build, engine };
+	console->monitor = (struct monitor){ machine, &console->identity };
+	mux_init(&console->mux, &com1, &guest, &console->monitor, machine->settings.escape);
+	protocol_init(&console->protocol, machine, &console->identity, &com2);
+}
+
+static void pass_guest_output(struct machine *machine)
+{
+	struct console *console = &machine->console;
+
+	if (console->staged_at == console->staged_count) {
+		console->staged_at = 0;
+		console->staged_count = uart_take_output(&machine->uart, (char *)console->staged,
+							 sizeof console->staged);
+	}
+	if (console->staged_count)
+		console->staged_at += mux_guest_output(&console->mux, console->staged + console->staged_at,
+						       console->staged_count - console->staged_at);
+}
+
+static void poll_console_line(struct machine *machine)
+{
+	int byte;
+
+	serial_poll(&serial_com1);
+	while ((byte = serial_read_byte(&serial_com1)) >= 0)
+		mux_input(&machine->console.mux, (uint8_t)byte);
+	for (unsigned round = 0; round < ROUNDS_PER_POLL; round++) {
+		pass_guest_output(machine);
+		mux_poll(&machine->console.mux);
+		if (serial_room(&serial_com1) == SERIAL_TX_BYTES)
+			break;
+		serial_poll(&serial_com1);
+	}
+}
+
+static void poll_control_line(struct machine *machine)
+{
+	struct protocol *protocol = &machine->console.protocol;
+	int byte;
+
+	serial_poll(&serial_com2);
+	while ((byte = serial_peek_byte(&serial_com2)) >= 0 && protocol_input(protocol, (uint8_t)byte))
+		serial_read_byte(&serial_com2);
+	for (unsigned round = 0; round < ROUNDS_PER_POLL; round++) {
+		protocol_poll(protocol);
+		if (serial_room(&serial_com2) == SERIAL_TX_BYTES)
+			break;
+		serial_poll(&serial_com2);
+	}
+}
+
+void console_poll(struct machine *machine)
+{
+	poll_console_line(machine);
+	poll_control_line(machine);
+}
+
+static bool is_drained(struct machine *machine)
+{
+	return machine->console.staged_at == machine->console.staged_count &&
+	       mux_is_drained(&machine->console.mux) && protocol_is_drained(&machine->console.protocol) &&
+	       serial_room(&serial_com1) == SERIAL_TX_BYTES && serial_room(&serial_com2) == SERIAL_TX_BYTES;
+}
+
+void console_drain(struct machine *machine)
+{
+	unsigned quiet = 0;
+
+	for (unsigned round = 0; round < ROUNDS_TO_DRAIN && quiet < 2; round++) {
+		pass_guest_output(machine);
+		mux_poll(&machine->console.mux);
+		protocol_poll(&machine->console.protocol);
+		serial_flush(&serial_com1);
+		serial_flush(&serial_com2);
+		quiet = is_drained(machine) ? quiet + 1 : 0;
+	}
+	serial_drain(&serial_com1);
+	serial_drain(&serial_com2);
+}

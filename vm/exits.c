@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One short handler for each kind of exit. What the guest did wrong gets what the hardware would do; what Foliot does not know stops the
+ * guest with a dump. */
+#include "vm/machine.h"
+
+#include "base/assert.h"
+#include "host/cpu.h"
+#include "host/message.h"
+#include "monitor/eventlog.h"
+#include "vm/cpuid.h"
+#include "vm/hole.h"
+#include "vm/instruction.h"
+#include "vm/msr.h"
+#include "vm/port_string.h"
+
+#define LOW_HALF 0xffffffffull
+#define RFLAGS_TF (1ull << 8)
+#define RFLAGS_IF (1ull << 9)
+#define CR0_CD_NW (3ull << 29)
+
+#define CR4_PAE (1ull << 5)
+#define CR4_PCIDE (1ull << 17)
+#define EFER_LMA (1ull << 10)
+
+/* KVM's own error number, not Linux's ENOSYS (Linux uapi/linux/kvm_para.h). */
+#define KVM_ENOSYS 1000
+#define KVM_EPERM 1
+
+#define XCR0_X87 1u
+#define XCR0_SSE 2u
+#define XCR0_AVX 4u
+#define XCR0_AVX512 0xe0u
+
+const char *const machine_exit_names[EXIT_KIND_COUNT] = {
+	[EXIT_HOST_INTERRUPT] = "host-interrupt",
+	[EXIT_HOST_NMI] = "host-nmi",
+	[EXIT_WINDOW] = "interrupt-window",
+	[EXIT_CPUID] = "cpuid",
+	[EXIT_HLT] = "hlt",
+	[EXIT_PORT] = "port",
+	[EXIT_PORT_STRING] = "port-string",
+	[EXIT_RDMSR] = "rdmsr",
+	[EXIT_WRMSR] = "wrmsr",
+	[EXIT_RDTSC] = "rdtsc",
+	[EXIT_RDTSCP] = "rdtscp",
+	[EXIT_MEMORY] = "memory",
+	[EXIT_WRITE_CR] = "write-cr",
+	[EXIT_XSETBV] = "xsetbv",
+	[EXIT_HYPERCALL] = "hypercall",
+	[EXIT_CACHE] = "cache",
+	[EXIT_FORBIDDEN] = "forbidden",
+	[EXIT_EXCEPTION] = "exception",
+	[EXIT_SHUTDOWN] = "shutdown",
+	[EXIT_INVALID_STATE] = "invalid-state",
+	[EXIT_UNKNOWN] = "unknown",
+};
+
+void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code)
+{
+	eventlog_add(&machine_log, LOG_FAULT, machine->now_ns, machine->host_tsc, vector,
+		     machine->vcpu.registers.rip);
+	machine->ops->raise(&machine->vcpu, vector, error_code);
+}
+
+/* The processor's length where it says one, else the instruction's own bytes decide. */
+void machine_advance(struct machine *machine, const struct vcpu_exit *exit)
+{
+	unsigned length = exit->length ? exit->length : instruction_length(machine);
+	bool trap = machine->vcpu.registers.rflags & RFLAGS_TF;
+
+	if (!length) /* the bytes are gone or changed since: let the guest execute what is there now */
+		return;
+	machine->ops->advance(&machine->vcpu, length);
+	if (trap)
+		machine_raise(machine, VECTOR_DB, NO_ERROR_CODE);
+}
+
+static void set_low(struct machine *machine, enum gpr gpr, uint64_t value)
+{
+	machine->vcpu.registers.gpr[gpr] = value & LOW_HALF;
+}
+
+static void on_host_nmi(struct machine *machine, const struct vcpu_exit *exit)
+{
+	(void)machine, (void)exit; /* taken by the host's own vector as soon as the engine let it */
+}
+
+static void on_window(struct machine *machine, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	machine->window = false;
+	machine->ops->want_window(&machine->vcpu, false);
+}
+
+static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
+{
+	uint64_t *gpr = machine->vcpu.registers.gpr;
+	uint32_t leaf = (uint32_t)gpr[RAX], subleaf = (uint32_t)gpr[RCX];
+	struct cpuid host = { 0 };
+	struct cpuid_regs seen;
+
+	if (leaf < 0x40000000 || leaf >= 0x80000000)
+		host = cpuid(leaf, subleaf);
+	seen = cpuid_for_guest(leaf, subleaf, &(struct cpuid_regs){ host.eax, host.ebx, host.ecx, host.edx },
+			       leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
+	gpr[RAX] = seen.eax;
+	gpr[RBX] = seen.ebx;
+	gpr[RCX] = seen.ecx;
+	gpr[RDX] = seen.edx;
+	machine_advance(machine, exit);
+}
+
+static void on_hlt(struct machine *machine, const struct vcpu_exit *exit)
+{
+	machine_advance(machine, exit);
+	machine->halted = true;
+	eventlog_add(&machine_log, LOG_HALT, machine->now_ns, machine->host_tsc, machine->vcpu.registers.rip, 0);
+	if (machine->vcpu.registers.rflags & RFLAGS_IF || machine->dead_halt_told)
+		return;
+	machine->dead_halt_told = true;
+	message(402, "the guest halted with interrupts off, at rip %lx: it stays so for ever (only a reset ends it)",
+		machine->vcpu.registers.rip);
+}
+
+static void on_port(struct machine *machine, const struct vcpu_exit *exit)
+{
+	uint64_t *rax = &machine->vcpu.registers.gpr[RAX];
+	unsigned bytes = exit->port.bytes;
+	uint32_t value;
+
+	machine_advance(machine, exit);
+	if (!exit->port.in) {
+		bus_write_port(&machine->bus, exit->port.port, (uint32_t)*rax, bytes, machine->now_ns);
+		return;
+	}
+	value = bus_read_port(&machine->bus, exit->port.port, bytes, machine->now_ns);
+	if (bytes == 4)
+		*rax = value;
+	else if (bytes == 2)
+		*rax = (*rax & ~0xffffull) | (value & 0xffff);
+	else
+		*rax = (*rax & ~0xffull) | (value & 0xff);
+}
+
+static void on_port_string(struct machine *machine, const struct vcpu_exit *exit)
+{
+	port_string(machine, exit);
+}
+
+static void on_rdmsr(struct machine *machine, const struct vcpu_exit *exit)
+{
+	uint64_t value;
+
+	if (!msr_read(machine, (uint32_t)machine->vcpu.registers.gpr[RCX], &value)) {
+		machine_raise(machine, VECTOR_GP, 0);
+		return;
+	}
+	set_low(machine, RAX, value);
+	set_low(machine, RDX, value >> 32);
+	machine_advance(machine, exit);
+}
+
+static void on_wrmsr(struct machine *machine, const struct vcpu_exit *exit)
+{
+	const uint64_t *gpr = machine->vcpu.registers.gpr;
+	uint64_t value = (gpr[RDX] & LOW_HALF) << 32 | (gpr[RAX] & LOW_HALF);
+
+	if (msr_write(machine, (uint32_t)gpr[RCX], value))
+		machine_advance(machine, exit);
+	else
+		machine_raise(machine, VECTOR_GP, 0);
+}
+
+/* RDTSCP is hidden; where the processor reports it as RDTSC, the length of the instruction tells (QEMU does). */
+static void on_rdtsc(struct machine *machine, const struct vcpu_exit *exit)
+{
+	uint64_t tsc = machine->now_ns + machine->tsc_adjust;
+
+	if (instruction_is_rdtscp(machine, exit)) {
+		machine_raise(machine, VECTOR_UD, NO_ERROR_CODE);
+		return;
+	}
+	set_low(machine, RAX, tsc);
+	set_low(machine, RDX, tsc >> 32);
+	machine_advance(machine, exit);
+}
+
+static void on_memory(struct machine *machine, const struct vcpu_exit *exit)
+{
+	hole_access(machine, exit);
+}
+
+/* Control register bits that the guest may not set: what its CPUID does not offer (APM 2 3.1.3). */
+static bool cr4_is_legal(struct machine *machine, uint64_t value)
+{
+	uint64_t old = machine->ops->get(&machine->vcpu, CR4);
+	bool long_mode = machine->ops->get(&machine->vcpu, EFER) & EFER_LMA;
+
+	if (value & ~cpuid_cr4_allowed())
+		return false;
+	if (long_mode && !(value & CR4_PAE))
+		return false;
+	if (value & ~old & CR4_PCIDE)
+		return long_mode && !(machine->ops->get(&machine->vcpu, CR3) & 0xfff);
+	return true;
+}
+
+static void on_write_cr(struct machine *machine, const struct vcpu_exit *exit)
+{
+	enum gpr source;
+	unsigned length = instruction_mov_to_cr(machine, &source);
+	uint64_t value = machine->vcpu.registers.gpr[source];
+
+	if (!length)
+		return;
+	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
+		value &= LOW_HALF;
+	if (!cr4_is_legal(machine, value)) {
+		machine_raise(machine, VECTOR_GP, 0);
+		return;
+	}
+	machine->ops->set(&machine->vcpu, exit->cr.which, value);
+	machine->ops->advance(&machine->vcpu, length);
+}
+
+/* SDM 2D "XSETBV": the combinations that the processor refuses, and no state that CPUID does not offer. */
+static bool xcr0_is_legal(uint64_t value)
+{
+	if (!(value & XCR0_X87) || value & ~(uint64_t)(cpuid(0xd, 0).eax & CPUID_XCR0_ALLOWED))
+		return false;
+	if (value & XCR0_AVX && !(value & XCR0_SSE))
+		return false;
+	return !(value & XCR0_AVX512) || ((value & XCR0_AVX512) == XCR0_AVX512 && value & XCR0_AVX);
+}
+
+static void on_xsetbv(struct machine *machine, const struct vcpu_exit *exit)
+{
+	const uint64_t *gpr = machine->vcpu.registers.gpr;
+	uint64_t value = (gpr[RDX] & LOW_HALF) << 32 | (gpr[RAX] & LOW_HALF);
+
+	if (machine->ops->cpl(&machine->vcpu) || (uint32_t)gpr[RCX] || !xcr0_is_legal(value) ||
+	    !xsetbv_safe(0, value))
+		machine_raise(machine, VECTOR_GP, 0);
+	else
+		machine_advance(machine, exit);
+}
+
+/* No hypercall is offered. */
+static void on_hypercall(struct machine *machine, const struct vcpu_exit *exit)
+{
+	int64_t error = machine->ops->cpl(&machine->vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+
+	machine->vcpu.registers.gpr[RAX] = (uint64_t)error;
+	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
+		machine->vcpu.registers.gpr[RAX] &= LOW_HALF;
+	machine_advance(machine, exit);
+}
+
+/* Guest memory is coherent: there is nothing to write back, and INVD must not lose what others wrote. */
+static void on_cache(struct machine *machine, const struct vcpu_exit *exit)
+{
+	machine_advance(machine, exit);
+}
+
+static void on_forbidden(struct machine *machine, const struct vcpu_exit *exit)
+{
+	(void)exit;
+	machine_raise(machine, VECTOR_UD, NO_ERROR_CODE);
+}
+
+/* #DB and #AC are intercepted only so that a loop of them inside the processor cannot shut Foliot out: the guest gets them. */
+static void on_exception(struct machine *machine, const struct vcpu_exit *exit)
+{
+	if (exit->exception.vector == VECTOR_MC) {
+		__asm__ volatile("int $18"); /* the host's own handler: prints the banks, freezes */
+		return;
+	}
+	machine_raise(machine, exit->exception.vector, exit->exception.vector == VECTOR_DB ? NO_ERROR_CODE : 0);
+}
+
+static void on_shutdown(struct machine *machine, const struct vcpu_exit *exit)
+{
+	machine_stop_with_dump(machine, "the guest's processor shut down (triple fault)", exit);
+	if (machine->settings.on_reset == RESET_RESTART)
+		machine_request(machine, MACHINE_RESET, RESET_TRIPLE_FAULT);
+	machine_end(machine, END_TRIPLE_FAULT);
+}
+
+static void on_invalid_state(struct machine *machine, const struct vcpu_exit *exit)
+{
+	machine_stop_with_dump(machine, "the processor refused the guest's state", exit);
+	machine_end(machine, END_STOPPED);
+}
+
+static void on_unknown(struct machine *machine, const struct vcpu_exit *exit)
+{
+	machine_stop_with_dump(machine, "an exit that Foliot does not know", exit);
+	machine_end(machine, END_STOPPED);
+}
+
+static void (*const handlers[EXIT_KIND_COUNT])(struct machine *machine, const struct vcpu_exit *exit) = {
+	[EXIT_HOST_INTERRUPT] = on_host_nmi,
+	[EXIT_HOST_NMI] = on_host_nmi,
+	[EXIT_WINDOW] = on_window,
+	[EXIT_CPUID] = on_cpuid,
+	[EXIT_HLT] = on_hlt,
+	[EXIT_PORT] = on_port,
+	[EXIT_PORT_STRING] = on_port_string,
+	[EXIT_RDMSR] = on_rdmsr,
+	[EXIT_WRMSR] = on_wrmsr,
+	[EXIT_RDTSC] = on_rdtsc,
+	[EXIT_RDTSCP] = on_forbidden,
+	[EXIT_MEMORY] = on_memory,
+	[EXIT_WRITE_CR] = on_write_cr,
+	[EXIT_XSETBV] = on_xsetbv,
+	[EXIT_HYPERCALL] = on_hypercall,
+	[EXIT_CACHE] = on_cache,
+	[EXIT_FORBIDDEN] = on_forbidden,
+	[EXIT_EXCEPTION] = on_exception,
+	[EXIT_SHUTDOWN] = on_shutdown,
+	[EXIT_INVALID_STATE] = on_invalid_state,
+	[EXIT_UNKNOWN] = on_unknown,
+};
+
+void machine_handle_exit(struct machine *machine, const struct vcpu_exit *exit)
+{
+	ASSERT(exit->kind < EXIT_KIND_COUNT);
+	eventlog_add(&machine_log, LOG_EXIT, machine->now_ns, machine->host_tsc, exit->kind,
+		     machine->vcpu.registers.rip);
+	handlers[exit->kind](machine, exit);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The instruction at the guest's rip, fetched through the guest's own page tables: for what the processor does not say about an exit.
+ * The bytes are copied once and only the copy decides. */
+#pragma once
+
+#include "vm/decode.h"
+#include "vm/vcpu.h"
+#include "vm/walk.h"
+
+struct machine;
+
+/* How the guest's addresses translate now. */
+struct walk_state instruction_walk_state(const struct machine *machine);
+
+/* Fetches and decodes the instruction at rip. False: its bytes are not there, or are none that vm/decode knows. */
+bool instruction_fetch(const struct machine *machine, struct instruction *instruction);
+
+/* Its length in bytes; 0 where instruction_fetch says false. */
+unsigned instruction_length(const struct machine *machine);
+
+/* Whether an exit that the processor called RDTSC was RDTSCP (0F 01 F9; QEMU 7.2 reports it so). */
+bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit *exit);
+
+/* For an exit by MOV to a control register: its source. Returns the length, 0 where the instruction is none. */
+unsigned instruction_mov_to_cr(const struct machine *machine, enum gpr *source);

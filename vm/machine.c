@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Building the machine, in the one order that works: settings, engine, memory, guest, firmware tables, devices, time. */
+#include "vm/machine.h"
+
+#include "base/mem.h"
+#include "host/cpu.h"
+#include "host/panic.h"
+#include "host/memory.h"
+#include "host/message.h"
+#include "host/power.h"
+#include "monitor/eventlog.h"
+#include "timekeeping/arith.h"
+#include "vm/acpi_tables.h"
+#include "vm/load.h"
+#include "vm/memory.h"
+
+#define NS_PER_SECOND 1000000000ull
+#define POLLS_PER_SECOND 1000
+#define UART_IRQ 4
+#define PANIC_EVENTS 32
+#define FOUR_GIB (1ull << 32)
+
+struct eventlog machine_log;
+
+static struct machine the_machine;
+
+static void warn(void *context, const char *line)
+{
+	(void)context;
+	message(300, "%s", line);
+}
+
+static void choose_engine(struct machine *machine, const struct virt_ops *ops)
+{
+	struct refusal why;
+
+	machine->ops = ops;
+	if (!ops->probe(&machine->features, &why))
+		message_refusal(&why);
+	ops->enable();
+	if (machine->settings.tsc == TSC_SCALE && !machine->features.multiplier.frac_bits)
+		message(210, "tsc=scale was asked for, but this processor has no TSC multiplier: RDTSC exits wherever "
+			"the ratio is not exactly 1");
+}
+
+static void build_memory(struct machine *machine, const struct boot_info *boot)
+{
+	static struct host_range ranges[BOOT_RANGES_MAX];
+	struct guest_map_input input = {
+		.ranges = ranges,
+		.count = boot->range_count,
+		.image_base_hpa = boot->image_base_hpa,
+		.image_bytes = boot->image_bytes,
+		.limit_mib = machine->settings.mem_mib,
+	};
+	struct refusal why;
+
+	for (size_t i = 0; i < boot->range_count; i++)
+		ranges[i] = (struct host_range){ boot->ranges[i].base_hpa, boot->ranges[i].bytes,
+						 boot->ranges[i].kind == MEMORY_USABLE };
+	if (!guest_map_build(&input, &machine->map, &why))
+		message_refusal(&why);
+	memory_init(&machine->map, machine->ops, &machine->ram);
+}
+
+static void load_guest(struct machine *machine, const struct boot_info *boot)
+{
+	static struct load_module modules[BOOT_MODULES_MAX];
+	struct load_input input = {
+		.modules = modules,
+		.count = boot->module_count,
+		.map = &machine->map,
+		.ram = &machine->ram,
+		.rsdp_gpa = ACPI_TABLES_RSDP_GPA,
+	};
+	struct vcpu_start start;
+	struct refusal why;
+
+	for (size_t i = 0; i < boot->module_count; i++)
+		modules[i] = (struct load_module){ boot->modules[i].base_hpa, boot->modules[i].bytes,
+						   host_ram(boot->modules[i].base_hpa),
+						   boot->modules[i].command_line };
+	if (!guest_load(&input, &start, &why)) {
+		message(why.number, "%s", why.text);
+		host_stop(END_REFUSED);
+	}
+	machine->ops->vcpu_init(&machine->vcpu, &start);
+}
+
+static void build_firmware(struct machine *machine)
+{
+	guest_map_build_bios_area(&machine->ram);
+	acpi_tables_build(&machine->ram);
+}
+
+static uint64_t ram_bytes(const struct guest_map *map, bool above_4g)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < map->count; i++)
+		if ((map->ranges[i].gpa >= FOUR_GIB) == above_4g)
+			bytes += map->ranges[i].bytes;
+	return bytes;
+}
+
+/* The BIOS leaves the interrupt controllers and the PIT in this state, and systems that start without firmware rely on it: IRQ 0 to 7 at vectors
+ * 8 to 15, all masked, and channel 0 at 18.2 Hz. */
+static void program_legacy_chips(struct machine *machine)
+{
+	static const struct { uint16_t port; uint8_t value; } writes[] = {
+		{ 0x20, 0x11 }, { 0x21, 0x08 }, { 0x21, 0x04 }, { 0x21, 0x01 }, { 0x21, 0xff },
+		{ 0xa0, 0x11 }, { 0xa1, 0x70 }, { 0xa1, 0x02 }, { 0xa1, 0x01 }, { 0xa1, 0xff },
+		{ 0x43, 0x36 }, { 0x40, 0x00 }, { 0x40, 0x00 },
+	};
+
+	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
+		bus_write_port(&machine->bus, writes[i].port, writes[i].value, 1, machine->now_ns);
+}
+
+/* The guest's calendar at its power-on. */
+static int64_t choose_calendar(const struct machine *machine, const struct host_facts *host)
+{
+	if (!machine->settings.rtc_from_host)
+		return machine->settings.rtc_unix;
+	if (!host->has_rtc)
+		message(310, "the host's clock shows no date: the guest starts at 1970-01-01 (set rtc=2025-01-01)");
+	return host->has_rtc ? host->rtc_unix : 0;
+}
+
+static void build_devices(struct machine *machine, int64_t unix_at_zero)
+{
+	struct machine_requests requests = { machine, machine_request };
+
+	pic_init(&machine->pic, &machine->bus, &machine->irqs);
+	pit_init(&machine->pit, &machine->bus, &machine->irqs, &machine->events);
+	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
+	rtc_set_memory(&machine->rtc, ram_bytes(&machine->map, false), ram_bytes(&machine->map, true));
+	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
+	uart_init(&machine->uart, &machine->bus, &machine->irqs, SERIAL_COM1_PORT, UART_IRQ);
+	reset_init(&machine->reset, &machine->bus, &requests);
+	pvclock_init(&machine->pvclock, &machine->ram, unix_at_zero);
+	msr_reset(&machine->msrs);
+	tick_set_policy(&machine->pit.tick, machine->settings.tick_pit);
+	tick_set_policy(&machine->rtc.tick, machine->settings.tick_rtc);
+}
+
+/* The next command of do= waits in the event queue. */
+static void arm_script(struct machine *machine)
+{
+	const struct settings *settings = &machine->settings;
+
+	if (machine->script_next < settings->do_count)
+		event_set(&machine->events, &machine->script, settings->dos[machine->script_next].at_ns);
+}
+
+static void run_script(void *owner, uint64_t now_ns)
+{
+	struct machine *machine = owner;
+	const struct settings *settings = &machine->settings;
+
+	while (machine->script_next < settings->do_count && settings->dos[machine->script_next].at_ns <= now_ns) {
+		const struct settings_do *command = &settings->dos[machine->script_next++];
+
+		mux_do(&machine->console.mux, command->at_ns, command->command);
+	}
+	arm_script(machine);
+}
+
+static void start_time(struct machine *machine, uint64_t host_hz)
+{
+	machine->rate = machine->settings.rate;
+	machine->started_tsc = machine->bend_tsc = rdtsc();
+	line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
+	machine_set_now(machine, machine->started_tsc);
+	machine_update_tsc(machine);
+	machine->poll_period_tsc = host_hz / POLLS_PER_SECOND;
+	machine->next_poll_tsc = machine->started_tsc;
+	event_init(&machine->script, run_script, machine);
+	arm_script(machine);
+}
+
+static void print_event(void *context, const char *text)
+{
+	(void)context;
+	message_text("  %s\r\n", text);
+}
+
+static void on_panic(void)
+{
+	eventlog_last(&machine_log, PANIC_EVENTS, print_event, NULL);
+}
+
+_Noreturn void machine_main(const struct boot_info *boot, const struct host_facts *host, const struct virt_ops *ops)
+{
+	struct machine *machine = &the_machine;
+
+	panic_set_hook(on_panic);
+	cmdline_parse(boot->command_line, &machine->settings, warn, NULL);
+	power_set_exit_port(machine->settings.exit_port);
+	choose_engine(machine, ops);
+	build_memory(machine, boot);
+	load_guest(machine, boot);
+	build_firmware(machine);
+	build_devices(machine, choose_calendar(machine, host));
+	console_init(machine, ops->name);
+	start_time(machine, host->tsc_hz);
+	program_legacy_chips(machine);
+	message(400, "the guest starts: %lu MiB, rate %lu/%lu, host TSC %lu Hz", machine->map.ram_bytes >> 20,
+		machine->rate.num, machine->rate.den, machine->line.host_hz);
+	message_set_buffered(true);
+	for (;;)
+		machine_turn(machine);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The machine: the guest's processor, memory and devices, the line that all of its time is read off, and what the run loop keeps. One
+ * static instance, nothing allocated after boot. The line, the event queue and the devices belong to the machine, registers to the vCPU. */
+#pragma once
+
+#include "boot/boot_info.h"
+#include "devices/bus.h"
+#include "devices/irq.h"
+#include "devices/pic.h"
+#include "devices/pit.h"
+#include "devices/pmtimer.h"
+#include "devices/pvclock.h"
+#include "devices/reset.h"
+#include "devices/rtc.h"
+#include "devices/uart.h"
+#include "timekeeping/event.h"
+#include "timekeeping/line.h"
+#include "vm/cmdline.h"
+#include "vm/console.h"
+#include "vm/control.h"
+#include "vm/guest_map.h"
+#include "vm/msr.h"
+#include "vm/vcpu.h"
+
+/* How the guest's run ended. The numbers are what Foliot leaves a test bed with, through exit-port=. */
+enum machine_end {
+	END_NOT = 0,
+	END_PASSED = 0x20,       /* the guest wrote 0 to port F4h */
+	END_FAILED = 0x21,       /* it wrote another value */
+	END_POWERED_OFF = 0x22,
+	END_RESET = 0x23,        /* with on-reset=stop */
+	END_TRIPLE_FAULT = 0x24,
+	END_QUIT = 0x25,         /* the operator's wish */
+	END_MISSING = 0x26,      /* the processor lacks something */
+	END_REFUSED = 0x27,      /* no guest could be loaded */
+	END_STOPPED = 0x28,      /* an exit that Foliot cannot handle, or the end of time */
+};
+
+struct machine {
+	const struct virt_ops *ops;
+	struct virt_features features;
+	struct settings settings;
+	struct vcpu vcpu;
+
+	struct line line;
+	struct event_queue events;
+	uint64_t tsc_adjust; /* what the guest itself added to its TSC */
+	uint64_t host_tsc;   /* "now": read once at the start of a turn, and right after each exit */
+	uint64_t now_ns;     /* the line there */
+	uint64_t started_tsc;
+	uint64_t bend_tsc, bend_ns; /* where the rate last changed */
+	struct rate rate;           /* as asked; the line's is 0 while paused */
+
+	struct bus bus;
+	struct irq_router irqs;
+	struct pic pic;
+	struct pit pit;
+	struct rtc rtc;
+	struct pmtimer pmtimer;
+	struct pvclock pvclock;
+	struct reset reset;
+	struct uart uart;
+	struct msr_state msrs;
+	struct guest_map map;
+	struct guest_ram ram;
+	struct console console;
+	struct event script; /* the next do= of the command line */
+	size_t script_next;
+
+	bool paused;
+	bool halted;          /* the guest waits in HLT */
+	bool dead_halt_told;
+	bool window;          /* the engine was asked to tell when the guest can take an interrupt */
+	bool stalled;
+	uint64_t stall_end_tsc;
+	uint64_t next_poll_tsc, poll_period_tsc;
+	uint64_t timer_for_ns;  /* the guest deadline that timer_tsc belongs to */
+	uint64_t timer_tsc;     /* the host deadline that it stands for */
+	uint64_t armed_tsc;     /* what the host timer is set to; 0: nothing */
+	enum machine_end end;
+	uint8_t end_value;      /* what the guest wrote to port F4h */
+
+	uint64_t exits[EXIT_KIND_COUNT];
+	uint64_t injections;
+	uint64_t refused_msrs;
+	uint64_t hole_accesses;
+};
+
+/* What happened lately (monitor/eventlog.h). */
+extern struct eventlog machine_log;
+
+/* What boot/ found out about the host. */
+struct host_facts {
+	uint64_t tsc_hz;
+	bool has_rtc;
+	int64_t rtc_unix; /* when started; seconds since 1970 */
+};
+
+/* Builds the machine around the guest that GRUB loaded and runs it for ever. boot/ calls it last. */
+_Noreturn void machine_main(const struct boot_info *boot, const struct host_facts *host, const struct virt_ops *ops);
+
+/* vm/run.c: one turn of the run loop: due events, the console, one entry into the guest or one wait. */
+void machine_turn(struct machine *machine);
+
+/* Moves "now" to host_tsc. */
+static inline void machine_set_now(struct machine *machine, uint64_t host_tsc)
+{
+	machine->host_tsc = host_tsc;
+	machine->now_ns = line_guest_ns(&machine->line, host_tsc);
+}
+
+/* Bends the line at "now" and tells the engine. */
+void machine_bend(struct machine *machine, struct rate rate);
+
+/* The engine learns of a new line or tsc_adjust. */
+void machine_update_tsc(struct machine *machine);
+
+/* vm/exits.c: does what the exit asks for. */
+void machine_handle_exit(struct machine *machine, const struct vcpu_exit *exit);
+
+/* An exception in the guest at the current instruction. error_code NO_ERROR_CODE: this exception has none. */
+void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code);
+
+/* The current instruction is done. */
+void machine_advance(struct machine *machine, const struct vcpu_exit *exit);
+
+/* vm/end.c: the guest runs no more. */
+void machine_end(struct machine *machine, enum machine_end end);
+const char *machine_end_name(enum machine_end end);
+
+/* Stops the guest with a full dump and leaves the monitor alive. */
+void machine_stop_with_dump(struct machine *machine, const char *why, const struct vcpu_exit *exit);
+
+/* Takes a device's wish for reset or power-off, with the machine as context. */
+void machine_request(void *machine, enum machine_request what, unsigned value);
+
+extern const char *const machine_exit_names[EXIT_KIND_COUNT];
+
+#define VECTOR_DB 1
+#define VECTOR_UD 6
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_MC 18

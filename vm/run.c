@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The run loop. Each turn: now, due events, the console, an interrupt for the guest, the host timer, the guest, its exit. The only
+ * place above host/ that reads the TSC. */
+#include "vm/machine.h"
+
+#include "host/cpu.h"
+#include "host/timer.h"
+#include "monitor/eventlog.h"
+
+/* Whether host TSC a is at or after b; right across the wrap. */
+static bool reached(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) >= 0;
+}
+
+void machine_update_tsc(struct machine *machine)
+{
+	machine->ops->set_tsc(&machine->vcpu, &machine->line, machine->tsc_adjust,
+			      machine->settings.tsc == TSC_TRAP);
+}
+
+void machine_bend(struct machine *machine, struct rate rate)
+{
+	line_bend(&machine->line, machine->host_tsc, rate);
+	machine->bend_tsc = machine->host_tsc;
+	machine->bend_ns = machine->now_ns;
+	machine->timer_for_ns = 0; /* the same guest deadline is at another host TSC now */
+	machine_update_tsc(machine);
+}
+
+static void run_events(struct machine *machine)
+{
+	if (machine->now_ns < GUEST_TIME_END)
+		event_run(&machine->events, machine->now_ns);
+	else if (!machine->end)
+		machine_stop_with_dump(machine, "guest time has come to its end (2^63 ns)", NULL);
+}
+
+/* The host TSC at which the next event is due, from the cache where its deadline is still the same; the next poll where that is earlier. */
+static uint64_t next_deadline(struct machine *machine)
+{
+	uint64_t due_ns = event_next_ns(&machine->events);
+
+	if (due_ns != machine->timer_for_ns) {
+		machine->timer_for_ns = due_ns;
+		if (due_ns == EVENT_NEVER ||
+		    !line_host_tsc(&machine->line, machine->host_tsc, due_ns, &machine->timer_tsc))
+			machine->timer_tsc = machine->host_tsc + (1ull << 62);
+	}
+	return reached(machine->timer_tsc, machine->next_poll_tsc) ? machine->next_poll_tsc : machine->timer_tsc;
+}
+
+static void arm_timer(struct machine *machine)
+{
+	uint64_t deadline = next_deadline(machine);
+
+	if (deadline != machine->armed_tsc) {
+		machine->armed_tsc = deadline;
+		timer_arm(deadline);
+	}
+}
+
+/* Lets the host take its pending interrupt. The timer is one-shot: it has to be armed anew. */
+static void take_host_interrupt(struct machine *machine)
+{
+	cpu_open_interrupts();
+	machine->armed_tsc = 0;
+}
+
+/* Waits for the timer with the processor asleep. */
+static void wait(struct machine *machine)
+{
+	arm_timer(machine);
+	cpu_wait_for_interrupt();
+	machine->armed_tsc = 0;
+}
+
+/* Hands the guest the interrupt that its controller has, or asks to be told when the guest can take it. */
+static void offer_interrupt(struct machine *machine)
+{
+	bool want = false;
+
+	if (pic_pending(&machine->pic)) {
+		if (machine->ops->can_inject(&machine->vcpu)) {
+			uint8_t vector = pic_acknowledge(&machine->pic, machine->now_ns);
+
+			machine->ops->inject(&machine->vcpu, vector);
+			machine->injections++;
+			machine->halted = false;
+			eventlog_add(&machine_log, LOG_INJECT, machine->now_ns, machine->host_tsc, vector, 0);
+		} else {
+			want = true;
+		}
+	}
+	if (want || machine->window) {
+		machine->window = want;
+		machine->ops->want_window(&machine->vcpu, want);
+	}
+}
+
+static bool may_run(struct machine *machine)
+{
+	if (machine->stalled && reached(machine->host_tsc, machine->stall_end_tsc)) {
+		machine->stalled = false;
+		pvclock_guest_stopped(&machine->pvclock);
+		pvclock_update(&machine->pvclock, machine->now_ns, machine->now_ns + machine->tsc_adjust);
+	}
+	return !machine->stalled && !machine->paused && !machine->end;
+}
+
+static void begin_turn(struct machine *machine, uint64_t host_tsc)
+{
+	if (host_tsc < machine->host_tsc) { /* it went past 2^64 - 1 */
+		line_wrapped(&machine->line);
+		machine_update_tsc(machine);
+	}
+	machine_set_now(machine, host_tsc);
+}
+
+void machine_turn(struct machine *machine)
+{
+	struct vcpu_exit exit;
+
+	begin_turn(machine, rdtsc());
+	if (machine->now_ns >= event_next_ns(&machine->events) || machine->now_ns >= GUEST_TIME_END)
+		run_events(machine);
+	if (reached(machine->host_tsc, machine->next_poll_tsc)) {
+		machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
+		console_poll(machine);
+	}
+	if (!may_run(machine)) {
+		wait(machine);
+		return;
+	}
+	offer_interrupt(machine);
+	if (machine->halted) {
+		wait(machine);
+		return;
+	}
+	arm_timer(machine);
+	machine->ops->run(&machine->vcpu, &exit);
+	machine_set_now(machine, exit.host_tsc);
+	machine->exits[exit.kind]++;
+	if (exit.kind == EXIT_HOST_INTERRUPT)
+		take_host_interrupt(machine);
+	else
+		machine_handle_exit(machine, &exit);
+}
