@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Claims: each port reaches the device that claimed it and no other; an access that a device does not take whole,
+ * or that straddles its end, is split into bytes, lowest port first; what nobody claimed reads as all ones and is
+ * counted. */
+#include "devices/bus.h"
+
+#include "tests/support.h"
+
+#define LOG_MAX 16
+
+struct access {
+	int device;
+	uint16_t port;
+	unsigned bytes;
+	uint32_t value;
+	uint64_t now_ns;
+};
+
+static struct bus bus;
+static struct access accesses[LOG_MAX];
+static int count;
+static int devices[BUS_PORT_RANGES];
+
+static void note(const int *device, uint16_t port, unsigned bytes, uint32_t value, uint64_t now_ns)
+{
+	assert_true(count < LOG_MAX);
+	accesses[count++] = (struct access){ *device, port, bytes, value, now_ns };
+}
+
+/* Reads a value whose bytes are the low bytes of the ports, and more than was asked for. */
+static uint32_t read(void *device, uint16_t port, unsigned bytes, uint64_t now_ns)
+{
+	note(device, port, bytes, 0, now_ns);
+	return 0xd0c00000u | (port & 0xffu) | (bytes > 1 ? ((port + 1u) & 0xffu) << 8 : 0xee00u);
+}
+
+static void write(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
+{
+	note(device, port, bytes, value, now_ns);
+}
+
+static void add(int id, uint16_t first, uint16_t last, uint8_t widest)
+{
+	struct port_range range = { .first = first, .last = last, .widest = widest, .device = &devices[id],
+				    .read = read, .write = write };
+
+	devices[id] = id;
+	bus_add_ports(&bus, &range);
+}
+
+static int set_up(void **state)
+{
+	memset(&bus, 0, sizeof(bus));
+	count = 0;
+	return 0;
+}
+
+static void expect(int index, int device, uint16_t port, unsigned bytes, uint32_t value)
+{
+	assert_int_equal(accesses[index].device, device);
+	assert_int_equal(accesses[index].port, port);
+	assert_int_equal(accesses[index].bytes, bytes);
+	assert_int_equal(accesses[index].value, value);
+	assert_int_equal(accesses[index].now_ns, 77);
+}
+
+static void an_empty_bus_reads_all_ones(void **state)
+{
+	assert_int_equal(bus_read_port(&bus, 0x80, 1, 77), 0xff);
+	assert_int_equal(bus_read_port(&bus, 0x80, 2, 77), 0xffff);
+	assert_int_equal(bus_read_port(&bus, 0x1234, 4, 77), 0xffffffff);
+	assert_int_equal(bus.unclaimed, 7);
+	assert_int_equal(bus.last_unclaimed, 0x1237);
+	bus_write_port(&bus, 0xffff, 0xaabb, 2, 77);
+	assert_int_equal(bus.unclaimed, 9);
+	assert_int_equal(bus.last_unclaimed, 0);
+}
+
+static void a_fitting_access_is_passed_whole(void **state)
+{
+	add(1, 0x100, 0x103, 4);
+	assert_int_equal(bus_read_port(&bus, 0x100, 2, 77), 0x0100);
+	expect(0, 1, 0x100, 2, 0);
+	assert_int_equal(bus_read_port(&bus, 0x103, 1, 77), 0x03);
+	bus_write_port(&bus, 0x100, 0x11223344, 4, 77);
+	expect(2, 1, 0x100, 4, 0x11223344);
+	bus_write_port(&bus, 0x102, 0x11223344, 2, 77);
+	expect(3, 1, 0x102, 2, 0x3344);
+	assert_int_equal(count, 4);
+	assert_int_equal(bus.unclaimed, 0);
+}
+
+static void a_too_wide_access_is_split_lowest_first(void **state)
+{
+	add(1, 0x40, 0x43, 1);
+	assert_int_equal(bus_read_port(&bus, 0x40, 4, 77), 0x43424140);
+	for (int i = 0; i < 4; i++)
+		expect(i, 1, (uint16_t)(0x40 + i), 1, 0);
+	bus_write_port(&bus, 0x42, 0xaabb, 2, 77);
+	expect(4, 1, 0x42, 1, 0xbb);
+	expect(5, 1, 0x43, 1, 0xaa);
+	assert_int_equal(count, 6);
+}
+
+static void a_straddling_access_reaches_each_owner(void **state)
+{
+	add(1, 0x100, 0x101, 4);
+	add(2, 0x103, 0x110, 4);
+	assert_int_equal(bus_read_port(&bus, 0x100, 4, 77), 0x03ff0100);
+	expect(0, 1, 0x100, 1, 0);
+	expect(1, 1, 0x101, 1, 0);
+	expect(2, 2, 0x103, 1, 0);
+	assert_int_equal(bus.unclaimed, 1);
+	assert_int_equal(bus.last_unclaimed, 0x102);
+	bus_write_port(&bus, 0xff, 0x44332211, 4, 77);
+	expect(3, 1, 0x100, 1, 0x22);
+	expect(4, 1, 0x101, 1, 0x33);
+	assert_int_equal(count, 5);
+	assert_int_equal(bus.unclaimed, 3);
+}
+
+static void the_last_port_is_followed_by_port_0(void **state)
+{
+	add(1, 0xffff, 0xffff, 4);
+	add(2, 0x0000, 0x0000, 1);
+	assert_int_equal(bus_read_port(&bus, 0xffff, 4, 77), 0xffff00ff);
+	expect(0, 1, 0xffff, 1, 0);
+	expect(1, 2, 0x0000, 1, 0);
+	assert_int_equal(bus.unclaimed, 2);
+}
+
+/* A full table, added in shuffled order, against a plain array of owners. */
+static void every_port_has_its_owner(void **state)
+{
+	static int owner[65536];
+	uint64_t seed = 11;
+	int order[BUS_PORT_RANGES];
+
+	memset(owner, 0xff, sizeof(owner));
+	for (int i = 0; i < BUS_PORT_RANGES; i++)
+		order[i] = i;
+	for (int i = BUS_PORT_RANGES - 1; i > 0; i--) {
+		int j = (int)(random_next(&seed) % (unsigned)(i + 1)), kept = order[i];
+
+		order[i] = order[j];
+		order[j] = kept;
+	}
+	for (int i = 0; i < BUS_PORT_RANGES; i++) {
+		int id = order[i], first = id * 1360 + (int)(random_next(&seed) % 500);
+		int last = first + (int)(random_next(&seed) % 860);
+
+		add(id, (uint16_t)first, (uint16_t)last, 1);
+		for (int port = first; port <= last; port++)
+			owner[port] = id;
+	}
+	for (int port = 0; port < 65536; port++) {
+		count = 0;
+		bus_read_port(&bus, (uint16_t)port, 1, 77);
+		assert_int_equal(count ? accesses[0].device : -1, owner[port]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(an_empty_bus_reads_all_ones, set_up),
+		cmocka_unit_test_setup(a_fitting_access_is_passed_whole, set_up),
+		cmocka_unit_test_setup(a_too_wide_access_is_split_lowest_first, set_up),
+		cmocka_unit_test_setup(a_straddling_access_reaches_each_owner, set_up),
+		cmocka_unit_test_setup(the_last_port_is_followed_by_port_0, set_up),
+		cmocka_unit_test_setup(every_port_has_its_owner, set_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
