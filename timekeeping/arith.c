@@ -5,16 +5,15 @@
 
 #include "base/assert.h"
 
-#include <stdbool.h>
-
 /* One digit in base 2^32 of a long division: (*rest * 2^32 + next_digit) / divisor, whose remainder goes to *rest.
- * *rest < divisor; the divisor has its top bit set, so that the first guess is at most two too high. */
+ * *rest < divisor; the divisor has its top bit set, so that the first guess is at most two too high; it is at most
+ * 2^32 + 1, so that its product with a digit fits. */
 static uint64_t quotient_digit(uint64_t *rest, uint64_t next_digit, uint64_t divisor)
 {
 	uint64_t top = divisor >> 32, bottom = divisor & UINT32_MAX;
 	uint64_t guess = *rest / top, left = *rest % top;
 
-	while (left <= UINT32_MAX && (guess > UINT32_MAX || guess * bottom > (left << 32 | next_digit))) {
+	while (left <= UINT32_MAX && guess * bottom > (left << 32 | next_digit)) {
 		guess--;
 		left += top;
 	}
@@ -49,10 +48,9 @@ unsigned __int128 div_128_128(unsigned __int128 a, unsigned __int128 b, unsigned
 
 	ASSERT(b > 0);
 	for (int bit = 127; bit >= 0; bit--) {
-		bool carry = rest >> 127;
-
+		/* No bit is lost: rest is at most the upper 127 bits of a. */
 		rest = rest << 1 | (a >> bit & 1);
-		if (carry || rest >= b) {
+		if (rest >= b) {
 			rest -= b;
 			quotient |= (unsigned __int128)1 << bit;
 		}
