@@ -46,9 +46,8 @@ static void choose_engine(struct machine *machine, const struct virt_ops *ops)
 
 static void build_memory(struct machine *machine, const struct boot_info *boot)
 {
-	static struct host_range ranges[BOOT_RANGES_MAX];
 	struct guest_map_input input = {
-		.ranges = ranges,
+		.ranges = boot->ranges,
 		.count = boot->range_count,
 		.image_base_hpa = boot->image_base_hpa,
 		.image_bytes = boot->image_bytes,
@@ -56,9 +55,6 @@ static void build_memory(struct machine *machine, const struct boot_info *boot)
 	};
 	struct refusal why;
 
-	for (size_t i = 0; i < boot->range_count; i++)
-		ranges[i] = (struct host_range){ boot->ranges[i].base_hpa, boot->ranges[i].bytes,
-						 boot->ranges[i].kind == MEMORY_USABLE };
 	if (!guest_map_build(&input, &machine->map, &why))
 		message_refusal(&why);
 	memory_init(&machine->map, machine->ops, &machine->ram);
@@ -124,7 +120,7 @@ static int64_t choose_calendar(const struct machine *machine, const struct host_
 	if (!machine->settings.rtc_from_host)
 		return machine->settings.rtc_unix;
 	if (!host->has_rtc)
-		message(310, "the host's clock shows no date: the guest starts at 1970-01-01 (set rtc=2025-01-01)");
+		message(309, "the host's clock shows no date: the guest starts at 1970-01-01 (set rtc=2025-01-01)");
 	return host->has_rtc ? host->rtc_unix : 0;
 }
 
