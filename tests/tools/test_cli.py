@@ -65,11 +65,14 @@ class HandingOn(unittest.TestCase):
 
     def test_foliot_command_line(self):
         line = image.foliot_command_line(cli.parse(["--foliot", 'rate=10 "do=5s:rate 1/4"', "g"]), 0xF4)
-        self.assertEqual(line, 'rate=10 "do=5s:rate 1/4" exit-port=0xf4 on-reset=stop')
+        self.assertEqual(line, 'rate=10 "do=5s:rate 1/4" exit-port=0xf4 on-reset=stop on-death=leave')
 
     def test_the_user_has_the_last_word(self):
         line = image.foliot_command_line(cli.parse(["--foliot", "exit-port=0x501", "--on-reset", "restart", "g"]), 0xF4)
-        self.assertEqual(line, "exit-port=0x501 on-reset=restart")
+        self.assertEqual(line, "exit-port=0x501 on-reset=restart on-death=leave")
+
+    def test_a_dead_guest_leaves_the_monitor_to_an_operator(self):
+        self.assertIn("on-death=stay", image.foliot_command_line(cli.parse(["--interactive", "g"]), 0xF4))
 
     def command(self, *words):
         return beds.BEDS["qemu"].command(cli.parse([*words, "g"]), ["-cdrom", "x.iso"], 7, None)
