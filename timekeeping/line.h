@@ -25,7 +25,7 @@ struct line_multiplier {
 struct line {
 	uint64_t mult;      /* 0: paused */
 	unsigned frac_bits; /* 32 to 48 */
-	bool hardware;      /* the processor can evaluate this line: it multiplies, or the ratio is 1; not when paused */
+	bool hardware;      /* the processor can evaluate this line: it multiplies, or the ratio is 1; not if paused */
 	uint64_t offset;
 	struct rate rate;   /* as asked, in lowest terms */
 	uint64_t host_hz;
