@@ -80,7 +80,7 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 
 /* An instruction between labels 1 and 2 that may raise #GP: the handler then goes on at 2, before ok was set
  * (host/interrupts.c looks the pair up). */
-#define CPU_FIXUP ".pushsection .fixups, \"a\"\n .quad 1b, 2f\n .popsection\n"
+#define CPU_FIXUP ".pushsection .fixups, \"a\"\n .quad 1f, 2f\n .popsection\n"
 
 /* False: the processor refused with #GP, and *value is what it was. For MSRs that may be missing. */
 static inline bool rdmsr_safe(uint32_t msr, uint64_t *value)

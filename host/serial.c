@@ -127,6 +127,11 @@ int serial_read_byte(struct serial *serial)
 	return serial->rx_get == serial->rx_put ? -1 : serial->rx[serial->rx_get++ % SERIAL_RX_BYTES];
 }
 
+int serial_peek_byte(const struct serial *serial)
+{
+	return serial->rx_get == serial->rx_put ? -1 : serial->rx[serial->rx_get % SERIAL_RX_BYTES];
+}
+
 /* False: it did not come to that for about two seconds. */
 static bool wait_for(struct serial *serial, uint8_t bit)
 {

@@ -37,8 +37,9 @@ size_t serial_room(const struct serial *serial);
 /* Queues up to serial_room bytes; returns how many. */
 size_t serial_write(struct serial *serial, const void *data, size_t bytes);
 
-/* The next received byte, or -1. Call serial_poll first. */
+/* The next received byte, or -1: taken, or left where it is. Call serial_poll first. */
 int serial_read_byte(struct serial *serial);
+int serial_peek_byte(const struct serial *serial);
 
 /* Sends all that is queued, waiting as long as it takes; a port that stops taking bytes loses them. */
 void serial_flush(struct serial *serial);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What this image is. */
+#pragma once
+
+#include <stddef.h>
+
+#ifndef FOLIOT_VERSION
+#define FOLIOT_VERSION "0.1"
+#endif
+
+#define BUILD_ID_BYTES 17u
+
+/* The first eight bytes of the linker's build id, a hash of the image, in hexadecimal; "unknown" where it was linked without. */
+void build_id(char out[BUILD_ID_BYTES]);
