@@ -26,21 +26,26 @@ guests: $(GUEST_ELFS)
 
 $(GUESTS_OUT)/lib/entry.o: guest-tests/lib/entry.asm
 	@mkdir -p $(@D)
-	$(NASM) --reproducible -f elf32 -o $@ $<
+	@echo "  NASM  $<"
+	@$(NASM) --reproducible -f elf32 -o $@ $<
 
 $(GUESTS_OUT)/lib/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 $(GUESTS_OUT)/%.o: guest-tests/%/main.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 $(GUESTS_OUT)/bench-%.o: bench/%/main.c
 	@mkdir -p $(@D)
-	$(CC) $(GUEST_CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	@$(CC) $(GUEST_CFLAGS) -c -o $@ $<
 
 $(GUESTS_OUT)/%.elf: $(GUESTS_OUT)/%.o $(GUEST_LIB_OBJECTS) guest-tests/lib/guest.ld
-	$(CC) $(GUEST_LDFLAGS) -o $@ $< $(GUEST_LIB_OBJECTS)
+	@echo "  LD    $@"
+	@$(CC) $(GUEST_LDFLAGS) -o $@ $< $(GUEST_LIB_OBJECTS)
 
 -include $(GUEST_LIB_OBJECTS:.o=.d) $(patsubst %.elf,%.d,$(GUEST_ELFS))

@@ -71,6 +71,20 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return c;
 }
 
+/* Memory at any address, whatever is there; the compiler must not reason about it. */
+static inline uint32_t peek(uint32_t address)
+{
+	uint32_t value;
+
+	__asm__ volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
+	return value;
+}
+
+static inline void poke(uint32_t address, uint32_t value)
+{
+	__asm__ volatile("movl %1, (%0)" : : "r"(address), "r"(value) : "memory");
+}
+
 static inline uint64_t rdmsr(uint32_t msr)
 {
 	uint64_t value;

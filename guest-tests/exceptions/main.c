@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Instructions that a guest must not have, or has wrong: each ends in the exception that the manual names (APM 3; APM 2 15 for SVM's), none reaches
+ * the host, and afterwards the guest goes on. Also hypercalls, bad control register values, and ring 3. */
+#include "guest-tests/lib/cpu.h"
+#include "guest-tests/lib/interrupts.h"
+#include "guest-tests/lib/multiboot.h"
+#include "guest-tests/lib/report.h"
+
+#define KVM_ENOSYS 1000
+#define UD_OR_GP 0xFFu /* either: processors differ */
+
+const char test_name[] = "exceptions";
+
+#define INSTRUCTION(name, ...)                                                                         \
+	static void do_##name(void *argument)                                                         \
+	{                                                                                             \
+		(void)argument;                                                                       \
+		__asm__ volatile(__VA_ARGS__ : : : "eax", "ebx", "ecx", "edx", "memory", "cc");       \
+	}
+
+INSTRUCTION(vmrun, "xor %%eax, %%eax\n\tvmrun")
+INSTRUCTION(vmload, "xor %%eax, %%eax\n\tvmload")
+INSTRUCTION(vmsave, "xor %%eax, %%eax\n\tvmsave")
+INSTRUCTION(stgi, "stgi")
+INSTRUCTION(clgi, "clgi")
+INSTRUCTION(skinit, "xor %%eax, %%eax\n\tskinit")
+INSTRUCTION(invlpga, "xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\tinvlpga")
+INSTRUCTION(vmxoff, "vmxoff")
+INSTRUCTION(vmlaunch, "vmlaunch")
+INSTRUCTION(vmxon, "vmxon (%%esp)")
+INSTRUCTION(monitor, "mov %%esp, %%eax\n\txor %%ecx, %%ecx\n\txor %%edx, %%edx\n\tmonitor")
+INSTRUCTION(mwait, "xor %%eax, %%eax\n\txor %%ecx, %%ecx\n\tmwait")
+INSTRUCTION(rsm, "rsm")
+INSTRUCTION(ud2, "ud2")
+INSTRUCTION(int3, "int3")
+INSTRUCTION(icebp, ".byte 0xf1")
+INSTRUCTION(divide, "xor %%ecx, %%ecx\n\tdiv %%ecx")
+INSTRUCTION(rdpmc, "mov $1000, %%ecx\n\trdpmc")
+INSTRUCTION(xgetbv, "xor %%ecx, %%ecx\n\txgetbv")
+INSTRUCTION(xsetbv_0, "xor %%ecx, %%ecx\n\txor %%eax, %%eax\n\txor %%edx, %%edx\n\txsetbv")
+INSTRUCTION(xsetbv_avx_only, "xor %%ecx, %%ecx\n\tmov $5, %%eax\n\txor %%edx, %%edx\n\txsetbv")
+INSTRUCTION(xsetbv_high, "xor %%ecx, %%ecx\n\tmov $3, %%eax\n\tmov $0x40000000, %%edx\n\txsetbv")
+INSTRUCTION(xsetbv_1, "mov $1, %%ecx\n\tmov $1, %%eax\n\txor %%edx, %%edx\n\txsetbv")
+INSTRUCTION(xsetbv_good, "xor %%ecx, %%ecx\n\tmov $3, %%eax\n\txor %%edx, %%edx\n\txsetbv")
+INSTRUCTION(invd, "invd")
+INSTRUCTION(wbinvd, "wbinvd")
+INSTRUCTION(too_long, ".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90")
+INSTRUCTION(long_cpuid, "xor %%eax, %%eax\n\t.byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x0f,0xa2")
+INSTRUCTION(lock_nop, ".byte 0xf0,0x90")
+INSTRUCTION(cr0_pg, "mov %%cr0, %%eax\n\tor $0x80000000, %%eax\n\tand $0xfffffffe, %%eax\n\tmov %%eax, %%cr0")
+INSTRUCTION(cr0_nw, "mov %%cr0, %%eax\n\tor $0x20000000, %%eax\n\tand $0xbfffffff, %%eax\n\tmov %%eax, %%cr0")
+INSTRUCTION(cr4_vmxe, "mov %%cr4, %%eax\n\tor $0x2000, %%eax\n\tmov %%eax, %%cr4")
+INSTRUCTION(cr4_reserved, "mov %%cr4, %%eax\n\tor $0x80000000, %%eax\n\tmov %%eax, %%cr4")
+INSTRUCTION(cr1, ".byte 0x0f,0x20,0xc8")
+INSTRUCTION(dr7_reserved, "mov $0x400, %%eax\n\tmov %%eax, %%dr7\n\tmov %%dr7, %%eax")
+INSTRUCTION(null_ss, "xor %%eax, %%eax\n\tmov %%eax, %%ss")
+INSTRUCTION(far_selector, "ljmp $0xfff8, $0")
+INSTRUCTION(task_gate, "mov $0x28, %%ax\n\tltr %%ax") /* busy already */
+INSTRUCTION(bad_interrupt_return, "push $0x20000\n\tpush $0xfff0\n\tpush $0\n\tiretl")
+
+static const struct {
+	const char *name;
+	void (*action)(void *);
+	uint32_t vector;
+	bool qemu_lacks; /* plain QEMU does not check it, or has the instruction, or has it wrong */
+} cases[] = {
+	{ "VMRUN", do_vmrun, X_UD, false },
+	{ "VMLOAD", do_vmload, X_UD, false },
+	{ "VMSAVE", do_vmsave, X_UD, false },
+	{ "STGI", do_stgi, X_UD, false },
+	{ "CLGI", do_clgi, X_UD, false },
+	{ "SKINIT", do_skinit, X_UD, false },
+	{ "INVLPGA", do_invlpga, X_UD, false },
+	{ "VMXOFF", do_vmxoff, X_UD, false },
+	{ "VMLAUNCH", do_vmlaunch, X_UD, false },
+	{ "VMXON", do_vmxon, X_UD, false },
+	{ "MONITOR", do_monitor, X_UD, true },
+	{ "MWAIT", do_mwait, X_UD, true },
+	{ "RSM", do_rsm, X_UD, false },
+	{ "UD2", do_ud2, X_UD, false },
+	{ "INT3", do_int3, X_BP, false },
+	{ "ICEBP", do_icebp, X_DB, true },
+	{ "a division by 0", do_divide, X_DE, false },
+	{ "RDPMC of no counter", do_rdpmc, UD_OR_GP, false },
+	{ "XGETBV without CR4.OSXSAVE", do_xgetbv, X_UD, false },
+	{ "XSETBV without CR4.OSXSAVE", do_xsetbv_good, X_UD, false },
+	{ "INVD", do_invd, NO_FAULT, false },
+	{ "WBINVD", do_wbinvd, NO_FAULT, false },
+	{ "16 bytes of instruction", do_too_long, X_GP, false },
+	{ "CPUID of 15 bytes", do_long_cpuid, NO_FAULT, false },
+	{ "LOCK NOP", do_lock_nop, X_UD, false },
+	{ "CR0.PG without PE", do_cr0_pg, X_GP, true },
+	{ "CR0.NW without CD", do_cr0_nw, X_GP, true },
+	{ "CR4.VMXE", do_cr4_vmxe, X_GP, true },
+	{ "a reserved bit of CR4", do_cr4_reserved, X_GP, true },
+	{ "CR1", do_cr1, X_UD, false },
+	{ "DR7", do_dr7_reserved, NO_FAULT, false },
+	{ "a null SS", do_null_ss, X_GP, true },
+	{ "a far jump beyond the GDT", do_far_selector, X_GP, false },
+	{ "LTR of a busy TSS", do_task_gate, X_GP, false },
+	{ "IRET to no selector", do_bad_interrupt_return, X_GP, true },
+};
+
+static void faults(void)
+{
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		uint32_t vector;
+
+		if (cases[i].qemu_lacks && on_plain_qemu()) {
+			report_skip("%s: plain QEMU deviates", cases[i].name);
+			continue;
+		}
+		vector = guarded_call(cases[i].action, 0);
+		if (cases[i].vector == NO_FAULT)
+			report(vector == NO_FAULT, "%s runs: %x", cases[i].name, vector);
+		else
+			report(vector == cases[i].vector || (cases[i].vector == UD_OR_GP && (vector == X_UD || vector == X_GP)),
+			       "%s ends in vector %x: %x", cases[i].name, cases[i].vector, vector);
+	}
+}
+
+/* APM 3 "XSETBV": x87 must stay, AVX needs SSE, only register 0 exists. */
+static void xsetbv(void)
+{
+	if (!(cpuid(1, 0).ecx >> 26 & 1)) {
+		report_skip("no XSAVE");
+		return;
+	}
+	write_cr4(read_cr4() | 0x40000);
+	report(guarded_call(do_xsetbv_good, 0) == NO_FAULT, "XSETBV of x87 and SSE runs");
+	report(guarded_call(do_xsetbv_0, 0) == X_GP, "XSETBV without x87 is #GP");
+	report(guarded_call(do_xsetbv_avx_only, 0) == X_GP, "XSETBV of AVX without SSE is #GP");
+	report(guarded_call(do_xsetbv_high, 0) == X_GP, "XSETBV of bit 62 is #GP");
+	report(guarded_call(do_xsetbv_1, 0) == X_GP, "XSETBV of register 1 is #GP");
+	write_cr4(read_cr4() & ~0x40000u);
+}
+
+struct hypercall {
+	uint32_t number, result;
+};
+
+static void do_vmmcall(void *argument)
+{
+	struct hypercall *h = argument;
+
+	__asm__ volatile("vmmcall" : "=a"(h->result) : "0"(h->number), "b"(0xFFFFFFFF), "c"(0xFFFFFFFF), "d"(0xFFFFFFFF) : "memory");
+}
+
+/* Unknown hypercalls return -KVM_ENOSYS (Linux include/uapi/linux/kvm_para.h); from ring 3 they are refused. */
+static void hypercalls(void)
+{
+	static const uint32_t numbers[] = { 0, 1, 3, 5, 11, 0x7FFFFFFF, 0xFFFFFFFF };
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		struct hypercall h = { numbers[i], 0 };
+		uint32_t vector = guarded_call(do_vmmcall, &h);
+
+		wrong += vector != NO_FAULT || h.result != (uint32_t)-KVM_ENOSYS;
+	}
+	if (on_plain_qemu())
+		report_skip("no hypervisor for VMMCALL");
+	else
+		report(!wrong, "unknown hypercalls return -1000: %u wrong", wrong);
+}
+
+static void user_hlt(void) { __asm__ volatile("hlt"); }
+static void user_cli(void) { __asm__ volatile("cli"); }
+static void user_in(void) { __asm__ volatile("in $0x40, %%al" : : : "eax"); }
+static void user_cpuid(void) { __asm__ volatile("xor %%eax, %%eax\n\tcpuid\n\tint $0x80" : : : "eax", "ebx", "ecx", "edx"); }
+static void user_rdmsr(void) { __asm__ volatile("mov $0xc0000080, %%ecx\n\trdmsr" : : : "eax", "ecx", "edx"); }
+static void user_wbinvd(void) { __asm__ volatile("wbinvd"); }
+static void user_vmmcall(void) { __asm__ volatile("mov $5, %%eax\n\tvmmcall\n\tint $0x80" : : : "eax"); }
+static void user_vmrun(void) { __asm__ volatile("xor %%eax, %%eax\n\tvmrun" : : : "eax"); }
+static void user_invd(void) { __asm__ volatile("invd"); }
+static void user_xsetbv(void) { do_xsetbv_good(0); }
+
+static void ring3(void)
+{
+	uint32_t vector;
+
+	report(user_call(user_hlt) == X_GP, "HLT in ring 3 is #GP");
+	report(user_call(user_cli) == X_GP, "CLI in ring 3 is #GP");
+	report(user_call(user_in) == X_GP, "IN in ring 3 is #GP");
+	report(user_call(user_cpuid) == NO_FAULT, "CPUID in ring 3 runs");
+	report(user_call(user_rdmsr) == X_GP, "RDMSR in ring 3 is #GP");
+	report(user_call(user_wbinvd) == X_GP, "WBINVD in ring 3 is #GP");
+	report(user_call(user_invd) == X_GP, "INVD in ring 3 is #GP");
+	report(user_call(user_vmrun) == X_UD, "VMRUN in ring 3 is #UD");
+	vector = user_call(user_vmmcall);
+	report(vector == NO_FAULT || vector == X_UD || vector == X_GP, "VMMCALL in ring 3 does no harm: %x", vector);
+	write_cr4(read_cr4() | 0x40000);
+	report(user_call(user_xsetbv) == X_GP, "XSETBV in ring 3 is #GP");
+	write_cr4(read_cr4() & ~0x40000u);
+}
+
+INSTRUCTION(trap_flag, "pushf\n\torl $0x100, (%%esp)\n\tpopf\n\tnop\n\tnop")
+INSTRUCTION(trap_over_cpuid, "pushf\n\torl $0x100, (%%esp)\n\tpopf\n\tcpuid\n\tnop")
+INSTRUCTION(shadow_icebp, "mov %%ss, %%eax\n\tmov %%eax, %%ss\n\t.byte 0xf1")
+INSTRUCTION(sti_trap, "pushf\n\torl $0x100, (%%esp)\n\tpopf\n\tsti\n\tnop\n\tcli")
+
+static uint8_t bytes_before(uint32_t eip, uint32_t distance)
+{
+	return *(const uint8_t *)(eip - distance);
+}
+
+/* Single steps end at the next instruction, also over one that the hypervisor carries out. */
+static void single_steps(void)
+{
+	report(guarded_call(do_trap_flag, 0) == X_DB, "TF gives #DB");
+	report(guarded_call(do_trap_over_cpuid, 0) == X_DB && bytes_before(fault_eip, 2) == 0x0F && bytes_before(fault_eip, 1) == 0xA2,
+	       "TF over CPUID gives #DB right after it");
+	report(guarded_call(do_shadow_icebp, 0) == X_DB, "ICEBP in the shadow of MOV SS is #DB");
+	report(guarded_call(do_sti_trap, 0) == X_DB, "STI with TF is #DB");
+}
+
+/* Many exits with known register contents: none may change (C2's guest half). */
+static void registers_survive(void)
+{
+	uint32_t rounds = share(100000), wrong = 0;
+
+	for (uint32_t i = 0; i < rounds; i++) {
+		uint32_t si = 0x51515151 ^ i, di = 0xD1D1D1D1 ^ i, port_value = 0;
+
+		__asm__ volatile("inb $0x61, %%al" : "+a"(port_value), "+S"(si), "+D"(di));
+		wrong += si != (0x51515151 ^ i) || di != (0xD1D1D1D1 ^ i) || port_value >> 8;
+	}
+	report(!wrong, "%u exits leave the other registers as they were: %u wrong", rounds, wrong);
+}
+
+void test_main(void)
+{
+	faults();
+	xsetbv();
+	hypercalls();
+	ring3();
+	single_steps();
+	registers_survive();
+}

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Linux boots to its shell at rates 1, 10 and 1/4, its clock source is kvm-clock, and its kernel complains of nothing that
+dmesg-allow.txt does not explain."""
+
+import os
+import re
+import time
+from fractions import Fraction
+
+import guest as linux
+
+ALLOW_LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dmesg-allow.txt")
+# Never allowed, whatever the list or the line's level says.
+NEVER = re.compile(r"unchecked MSR access|Firmware Bug|clocksource: .*(unstable|watchdog|wrong)|lockup|hung task|rcu.*stall|"
+                   r"lost (interrupt|tick)|nobody cared|TSC.*unstable|hrtimer: interrupt took|BUG:|WARNING:|Oops|Call Trace",
+                   re.IGNORECASE)
+SOURCE = "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"
+
+
+def allowed_lines():
+    """The expressions of the allow-list: lines "expression  # reason", the reason required."""
+    with open(ALLOW_LIST, encoding="utf-8") as file:
+        lines = [line.rstrip("\n") for line in file]
+    pairs = [line.split("  # ", 1) for line in lines if line.strip() and not line.startswith("#")]
+    return [re.compile(pair[0]) for pair in pairs if pair[1].strip()]
+
+
+def complaints(lines):
+    """Of dmesg -r's lines: those of level warning or worse that nothing explains, and those that are never allowed."""
+    allowed = allowed_lines()
+    bad = []
+    for line in lines:
+        match = re.match(r"<(\d+)>(?:\[ *[\d.]+\] )?(.*)", line)
+        if not match:
+            continue
+        grave = int(match[1]) & 7 <= 4
+        if NEVER.search(match[2]) or (grave and not any(p.fullmatch(match[2]) for p in allowed)):
+            bad.append(match[2])
+    return bad
+
+
+def judge_kernel_log(report, guest, words):
+    """The claim about dmesg; words: where in the claim's text."""
+    lines = linux.ask(guest, "dmesg -r")
+    bad = complaints(lines)
+    seen = any("Linux version" in line for line in lines)
+    report.claim(seen and not bad, f"the kernel has nothing to complain of {words}", " | ".join(bad[:8]) or "no kernel log")
+
+
+def boot_at(report, rate):
+    """One boot: the shell, its clock source; a minute of the guest's time later, its log."""
+    began = time.monotonic()
+    with linux.session(report, rate, append="loglevel=4") as guest:
+        linux.boot(guest)
+        report.claim(True, f"the shell is there at rate {linux.show(rate)}")
+        report.note(f"boot at rate {linux.show(rate)}: {time.monotonic() - began:.1f} s")
+        source = linux.ask(guest, SOURCE)
+        wanted = ["tsc" if report.native else "kvm-clock"]
+        report.claim(source == wanted, f"the clock source is {wanted[0]} at rate {linux.show(rate)}", str(source))
+        if rate >= 1:
+            linux.ask(guest, f"sleep {int(6 * rate)}; for i in 1 2 3 4 5 6 7 8; do hwclock >/dev/null; date >/dev/null; done", 120)
+            judge_kernel_log(report, guest, f"at rate {linux.show(rate)}")
+
+
+def run(report):
+    """The scenario."""
+    for rate in linux.RATES[:1] if report.native else linux.RATES:
+        boot_at(report, Fraction(rate))

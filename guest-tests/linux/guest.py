@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The Linux guest as the scenarios use it: started in a bed, spoken to at its shell, its clocks read."""
+
+from fractions import Fraction
+
+from foliotlib.session import BOOT_LIMIT_S, PROMPT, Session, linux_words
+
+RATES = (Fraction(1), Fraction(10), Fraction(1, 4))
+
+
+def show(rate):
+    """A rate as the monitor takes it."""
+    return str(rate)
+
+
+def session(report, rate=Fraction(1), append="", words=(), interactive=True):
+    """A Linux guest that starts at the rate, or without Foliot where the report is native."""
+    extra = ["--native"] if report.native else ["--foliot", f"rate={show(rate)}"]
+    return Session(linux_words(append, [*extra, *words]), interactive=interactive)
+
+
+def boot(guest):
+    """Waits for the shell's prompt."""
+    guest.expect(PROMPT, BOOT_LIMIT_S)
+
+
+def ask(guest, command, limit_s=60):
+    """What a command prints, as lines."""
+    guest.send(f"echo BEGIN; {command}; echo END\n")
+    text = guest.expect(r"^BEGIN\r\n((?:.*\n)*?)END\r", limit_s)[1].decode("utf-8", "replace")
+    guest.expect(PROMPT, limit_s)
+    return text.replace("\r", "").splitlines()
+
+
+class Mark:
+    """The guest's clocks at the start of a second of its real-time clock, in s, and ours when that was read."""
+
+    def __init__(self, match, here):
+        self.clock, self.uptime, self.rtc = (float(match[n]) for n in (1, 2, 3))
+        self.here = here
+
+
+def mark(guest, limit_s=60):
+    """Reads all clocks of the guest."""
+    guest.send("/tests/mark.sh\n")
+    match, here = guest.expect_at(r"^mark ([0-9.]+) ([0-9.]+) ([0-9]+)\r", limit_s)
+    guest.expect(PROMPT, limit_s)
+    return Mark(match, here)

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * MSRs: what Foliot does not model is #GP (default deny), what it models behaves as the manual says (APM 2 3.1.7 EFER, 7.7 MTRRs,
+ * 7.8 PAT, appendix A), and bad values are refused. Sweeps are pseudo-random from a fixed seed. */
+#include "guest-tests/lib/cpu.h"
+#include "guest-tests/lib/multiboot.h"
+#include "guest-tests/lib/report.h"
+
+#define EFER_SVME (1u << 12)
+#define EFER_NXE (1u << 11)
+#define EFER_LMA (1u << 10)
+#define HWCR 0xC0010015u
+#define NON_CANONICAL 0x8000000000000000ull
+
+const char test_name[] = "msr";
+
+static const struct {
+	const char *name;
+	uint32_t msr;
+} denied[] = {
+	{ "P5_MC_ADDR", 0x00 },       { "APIC_BASE", 0x1B },          { "FEATURE_CONTROL", 0x3A }, { "SPEC_CTRL", 0x48 },
+	{ "PRED_CMD", 0x49 },         { "performance counter", 0xC1 }, { "PLATFORM_INFO", 0xCE },   { "ARCH_CAPABILITIES", 0x10A },
+	{ "MISC_ENABLE", 0x1A0 },     { "VMX_BASIC", 0x480 },         { "TSC_DEADLINE", 0x6E0 },   { "x2APIC ID", 0x802 },
+	{ "x2APIC EOI", 0x80B },      { "XSS", 0xDA0 },               { "TSC_RATIO", 0xC0000104 }, { "VM_CR", 0xC0010114 },
+	{ "VM_HSAVE_PA", 0xC0010117 }, { "SMM_BASE", 0xC0010111 },    { "SMM_ADDR", 0xC0010112 },  { "microcode loader", 0xC0010020 },
+	{ "Hyper-V's", 0x40000000 },  { "unknown", 0x12345678 },      { "the last", 0xFFFFFFFF },
+};
+
+static void denies(void)
+{
+	unsigned wrong = 0, count = sizeof denied / sizeof denied[0];
+	uint64_t value;
+
+	for (unsigned i = 0; i < count; i++) {
+		bool read = rdmsr_safe(denied[i].msr, &value), written = wrmsr_safe(denied[i].msr, 0);
+
+		if (read || written) {
+			report(false, "%s (%x) is #GP: read %u, written %u", denied[i].name, denied[i].msr, read, written);
+			wrong++;
+		}
+	}
+	report(!wrong, "%u MSRs that are not modelled are #GP, read and written", count - wrong);
+	if (option_number("control", 0)) /* the control: an MSR that exists must be seen */
+		report(!rdmsr_safe(MSR_EFER, &value), "control: EFER is #GP");
+}
+
+/* Regions with no MSR at all on the processors that we model. */
+static void sweep(void)
+{
+	uint32_t seed = 0x2545F491, count = share(100000), wrong = 0;
+	uint64_t value;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t msr;
+
+		seed ^= seed << 13;
+		seed ^= seed >> 17;
+		seed ^= seed << 5;
+		msr = 0x10000000 + seed % 0x30000000;
+		wrong += rdmsr_safe(msr, &value) || wrmsr_safe(msr, (uint64_t)seed << 32 | seed);
+	}
+	report(!wrong, "%u random MSRs that cannot exist: %u not #GP", count, wrong);
+}
+
+static void efer(void)
+{
+	uint64_t value = 0, after = 0;
+
+	report(rdmsr_safe(MSR_EFER, &value), "EFER can be read: %llx", value);
+	report(!(value & EFER_SVME), "SVME shows clear");
+	report(!wrmsr_safe(MSR_EFER, value | EFER_SVME), "SVME cannot be set: #GP");
+	report(!wrmsr_safe(MSR_EFER, value | 1ull << 63), "a reserved bit cannot be set: #GP");
+	report(wrmsr_safe(MSR_EFER, value | EFER_NXE), "NXE can be set");
+	rdmsr_safe(MSR_EFER, &after);
+	report(after == (value | EFER_NXE), "and reads back: %llx", after);
+	wrmsr_safe(MSR_EFER, value);
+	wrmsr_safe(MSR_EFER, value | EFER_LMA);
+	rdmsr_safe(MSR_EFER, &after);
+	report(!(after & EFER_LMA), "LMA cannot be set by hand: %llx", after);
+	wrmsr_safe(MSR_EFER, value);
+}
+
+static void pat_and_mtrr(void)
+{
+	uint64_t pat = 0, cap = 0, type = 0, after = 0;
+
+	report(rdmsr_safe(0x277, &pat) && pat == 0x0007040600070406ull, "PAT is as after reset: %llx", pat);
+	report(!wrmsr_safe(0x277, 0x0202020202020202ull), "a reserved memory type in PAT is #GP");
+	report(wrmsr_safe(0x277, 0x0007010600070106ull), "a good one is taken");
+	wrmsr_safe(0x277, pat);
+	report(rdmsr_safe(0xFE, &cap), "MTRRCAP: %llx", cap);
+	report(!wrmsr_safe(0xFE, 0), "which is read-only: #GP");
+	report(rdmsr_safe(0x2FF, &type) && wrmsr_safe(0x2FF, 0xC06), "MTRRdefType is taken");
+	rdmsr_safe(0x2FF, &after);
+	report(after == 0xC06, "and reads back: %llx", after);
+	report(!wrmsr_safe(0x2FF, 0x02), "a reserved type is #GP");
+	wrmsr_safe(0x2FF, type);
+	report(wrmsr_safe(0x250, 0x0606060606060606ull) && !wrmsr_safe(0x250, 0x0306060606060606ull),
+	       "a fixed-range MTRR takes write-back and not a reserved type");
+}
+
+static void non_canonical(void)
+{
+	static const uint32_t msrs[] = { 0xC0000082, 0xC0000083, 0xC0000100, 0xC0000101, 0xC0000102, 0x175, 0x176 };
+	unsigned wrong = 0;
+	uint64_t old = 0;
+
+	for (unsigned i = 0; i < sizeof msrs / sizeof msrs[0]; i++) {
+		if (!rdmsr_safe(msrs[i], &old))
+			continue;
+		wrong += wrmsr_safe(msrs[i], NON_CANONICAL);
+		wrmsr_safe(msrs[i], old);
+	}
+	/* These MSRs are the guest's own; QEMU's processors take any value there. */
+	if (wrong && option_is("bed", "qemu"))
+		report_skip("the bed's processor takes non-canonical addresses (%u of 7)", wrong);
+	else
+		report(!wrong, "non-canonical addresses are #GP: %u of 7 were taken", wrong);
+	report(true, "and the machine lives on");
+}
+
+static void amd(void)
+{
+	uint64_t value = 0;
+
+	if (cpuid(0, 0).ebx != 0x68747541) { /* "Auth" */
+		report_skip("not AMD's");
+		return;
+	}
+	report(rdmsr_safe(HWCR, &value) && value >> 24 & 1, "HWCR says that the TSC counts at P0's frequency: %llx", value);
+	value = 1;
+	report(rdmsr_safe(0x8B, &value), "the microcode revision can be read: %llx", value);
+}
+
+void test_main(void)
+{
+	denies();
+	sweep();
+	efer();
+	pat_and_mtrr();
+	non_canonical();
+	amd();
+}
