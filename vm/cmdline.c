@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reading Foliot's command line: a word at a time, each key by its own small function from one table. */
+#include "vm/cmdline.h"
+
+#include "base/format.h"
+#include "base/mem.h"
+#include "timekeeping/calendar.h"
+#include "vm/quantity.h"
+
+#define VALUE_BYTES 256
+#define SHOWN_BYTES 60
+#define CALENDAR_END 253402300799ull /* 9999-12-31T23:59:59 */
+
+struct parser {
+	struct settings *settings;
+	void (*warn)(void *context, const char *line);
+	void *context;
+	uint64_t seen; /* a bit for each key of the table */
+};
+
+struct key {
+	const char *name;
+	bool (*set)(struct settings *settings, const char *value);
+	bool repeats;
+	const char *expects;
+};
+
+struct word {
+	const char *name;
+	int value;
+};
+
+static bool choose(const struct word *words, const char *value, int *chosen)
+{
+	for (; words->name; words++)
+		if (!strcmp(words->name, value)) {
+			*chosen = words->value;
+			return true;
+		}
+	return false;
+}
+
+static bool set_rate(struct settings *settings, const char *value)
+{
+	return parse_rate(value, &settings->rate);
+}
+
+static bool set_mode(struct settings *settings, const char *value)
+{
+	(void)settings;
+	return !strcmp(value, "wall");
+}
+
+static bool set_tsc(struct settings *settings, const char *value)
+{
+	static const struct word words[] = { { "auto", TSC_AUTO }, { "scale", TSC_SCALE }, { "trap", TSC_TRAP }, { 0 } };
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	settings->tsc = (enum tsc_delivery)chosen;
+	return true;
+}
+
+/* Foliot's words, and those of QEMU and libvirt. */
+static bool parse_policy(const char *value, enum tick_policy *policy)
+{
+	static const struct word words[] = {
+		{ "discard", TICK_DISCARD }, { "merge", TICK_MERGE }, { "delay", TICK_DELAY }, { "slew", TICK_SLEW },
+		{ "none", TICK_DISCARD }, { "catchup", TICK_SLEW }, { 0 },
+	};
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	*policy = (enum tick_policy)chosen;
+	return true;
+}
+
+static bool set_tick_pit(struct settings *settings, const char *value)
+{
+	return parse_policy(value, &settings->tick_pit);
+}
+
+static bool set_tick_rtc(struct settings *settings, const char *value)
+{
+	return parse_policy(value, &settings->tick_rtc);
+}
+
+static bool set_tick(struct settings *settings, const char *value)
+{
+	return set_tick_pit(settings, value) && set_tick_rtc(settings, value);
+}
+
+static bool set_rtc(struct settings *settings, const char *value)
+{
+	uint64_t seconds;
+
+	if (!strcmp(value, "host")) {
+		settings->rtc_from_host = true;
+		return true;
+	}
+	if (parse_number(value, CALENDAR_END, &seconds))
+		settings->rtc_unix = (int64_t)seconds;
+	else if (!calendar_parse(value, &settings->rtc_unix))
+		return false;
+	settings->rtc_from_host = false;
+	return true;
+}
+
+static bool set_mem(struct settings *settings, const char *value)
+{
+	return parse_number(value, UINT64_MAX >> 20, &settings->mem_mib) && settings->mem_mib;
+}
+
+/* "^]" as terminal programs write it, a number, or none. */
+static bool set_escape(struct settings *settings, const char *value)
+{
+	uint64_t number;
+
+	if (!strcmp(value, "none")) {
+		settings->escape = -1;
+	} else if (value[0] == '^' && value[1] >= '@' && value[1] <= '_' && !value[2]) {
+		settings->escape = value[1] - '@';
+	} else {
+		if (!parse_number(value, 255, &number))
+			return false;
+		settings->escape = (int)number;
+	}
+	return true;
+}
+
+static bool set_exit_port(struct settings *settings, const char *value)
+{
+	uint64_t number;
+
+	if (!parse_number(value, UINT16_MAX, &number) || !number)
+		return false;
+	settings->exit_port = (uint16_t)number;
+	return true;
+}
+
+static bool set_on_reset(struct settings *settings, const char *value)
+{
+	static const struct word words[] = { { "stop", RESET_STOP }, { "restart", RESET_RESTART }, { 0 } };
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	settings->on_reset = (enum on_reset)chosen;
+	return true;
+}
+
+static bool set_on_death(struct settings *settings, const char *value)
+{
+	static const struct word words[] = { { "stay", DEATH_STAY }, { "leave", DEATH_LEAVE }, { 0 } };
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	settings->on_death = (enum on_death)chosen;
+	return true;
+}
+
+/* Keeps the list sorted; a command with the time of an earlier one comes after it. */
+static void insert_do(struct settings *settings, uint64_t at_ns, const char *command, size_t bytes)
+{
+	size_t at = settings->do_count++;
+
+	for (; at && settings->dos[at - 1].at_ns > at_ns; at--)
+		settings->dos[at] = settings->dos[at - 1];
+	settings->dos[at].at_ns = at_ns;
+	memcpy(settings->dos[at].command, command, bytes);
+}
+
+static bool set_do(struct settings *settings, const char *value)
+{
+	const char *colon = strchr(value, ':');
+	char duration[32];
+	uint64_t at_ns;
+	size_t bytes;
+
+	if (!colon || (size_t)(colon - value) >= sizeof duration || settings->do_count == SETTINGS_DOS)
+		return false;
+	memcpy(duration, value, (size_t)(colon - value));
+	duration[colon - value] = 0;
+	bytes = strlen(colon + 1) + 1;
+	if (!parse_duration_ns(duration, &at_ns) || bytes < 2 || bytes > SETTINGS_DO_BYTES)
+		return false;
+	insert_do(settings, at_ns, colon + 1, bytes);
+	return true;
+}
+
+static const struct key keys[] = {
+	{ "rate", set_rate, false, "a rate: 10, 2.5, 1/4, 1d/1m, at most 1000000 and at least 1/1000000, or 0" },
+	{ "mode", set_mode, false, "wall" },
+	{ "tsc", set_tsc, false, "auto, scale or trap" },
+	{ "tick", set_tick, false, "discard, merge, delay or slew" },
+	{ "tick.pit", set_tick_pit, false, "discard, merge, delay or slew" },
+	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },
+	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
+	{ "mem", set_mem, false, "a number of MiB" },
+	{ "escape", set_escape, false, "^A to ^_, a number to 255, or none" },
+	{ "exit-port", set_exit_port, false, "an I/O port" },
+	{ "on-reset", set_on_reset, false, "stop or restart" },
+	{ "on-death", set_on_death, false, "stay or leave" },
+	{ "do", set_do, true, "<guest time>:<command>, as in do=\"5s:rate 10\"; at most 64 of 127 characters" },
+};
+
+#define KEY_COUNT (sizeof keys / sizeof *keys)
+
+/* What is shown of the operator's own text: printable and not too long. */
+static void show(char out[SHOWN_BYTES], const char *text)
+{
+	size_t i = 0;
+
+	for (; text[i] && i < SHOWN_BYTES - 1; i++)
+		out[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+	out[i] = 0;
+}
+
+static void complain(struct parser *parser, const char *what, const char *word, const char *remedy)
+{
+	char line[320], shown[SHOWN_BYTES];
+
+	show(shown, word);
+	format(line, sizeof line, "command line: %s: \"%s\"%s%s", what, shown, *remedy ? ": expected " : "", remedy);
+	parser->warn(parser->context, line);
+}
+
+static void take_pair(struct parser *parser, const char *name, const char *value)
+{
+	for (size_t i = 0; i < KEY_COUNT; i++) {
+		if (strcmp(keys[i].name, name))
+			continue;
+		if (!keys[i].repeats && parser->seen & 1ull << i)
+			complain(parser, "given twice, the first one counts", name, "");
+		else if (!keys[i].set(parser->settings, value))
+			complain(parser, name, value, keys[i].expects);
+		else
+			parser->seen |= 1ull << i;
+		return;
+	}
+	complain(parser, "unknown key, ignored", name, "");
+}
+
+static void take_word(struct parser *parser, char *word)
+{
+	char *equals = strchr(word, '=');
+
+	if (!equals) {
+		complain(parser, "no key=value, ignored", word, "");
+		return;
+	}
+	*equals = 0;
+	take_pair(parser, word, equals + 1);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Copies the next word, quotes taken out; a backslash keeps the next character as it is (GRUB writes them). Returns where the word ends. *fits: whether
+ * all of it was copied. */
+static const char *next_word(const char *text, char *word, bool *fits)
+{
+	size_t bytes = 0;
+	bool quoted = false;
+
+	*fits = true;
+	for (; *text && (quoted || !is_blank(*text)); text++) {
+		if (*text == '"') {
+			quoted = !quoted;
+			continue;
+		}
+		if (*text == '\\' && text[1])
+			text++;
+		if (bytes < VALUE_BYTES - 1)
+			word[bytes++] = *text;
+		else
+			*fits = false;
+	}
+	word[bytes] = 0;
+	return text;
+}
+
+static const struct settings defaults = {
+	.rate = { 1, 1 },
+	.tsc = TSC_AUTO,
+	.tick_pit = TICK_SLEW,
+	.tick_rtc = TICK_SLEW,
+	.rtc_from_host = true,
+	.escape = 0x1d,
+};
+
+void cmdline_parse(const char *text, struct settings *settings, void (*warn)(void *context, const char *line),
+		   void *context)
+{
+	struct parser parser = { settings, warn, context, 0 };
+	char word[VALUE_BYTES];
+	bool fits;
+
+	*settings = defaults;
+	for (;;) {
+		while (is_blank(*text))
+			text++;
+		if (!*text)
+			return;
+		text = next_word(text, word, &fits);
+		if (fits)
+			take_word(&parser, word);
+		else
+			complain(&parser, "a word longer than 255 characters, ignored", word, "");
+	}
+}
