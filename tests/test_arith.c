@@ -12,9 +12,11 @@
 /* Digits in base 2^32 at which the guesses of a long division are furthest from the truth. */
 static uint64_t random_hard_digit(uint64_t *seed)
 {
-	static const uint32_t digits[] = { 0, 1, 2, 0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff };
+	static const uint32_t digits[] = {
+		0, 1, 0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff,
+	};
 
-	return digits[random_next(seed) % 9];
+	return digits[random_next(seed) % 8];
 }
 
 /* Of every length alike, and often all ones, a power of two, or of hard digits. */
@@ -144,7 +146,8 @@ static void test_gcd(void **state)
 	mpz_inits(a, b, NULL);
 	for (unsigned long i = share(5000000); i; i--) {
 		uint64_t common = random_operand(&seed) & UINT32_MAX;
-		uint64_t x = common * (random_operand(&seed) & UINT32_MAX), y = common * (random_operand(&seed) & UINT32_MAX);
+		uint64_t x = common * (random_operand(&seed) & UINT32_MAX);
+		uint64_t y = common * (random_operand(&seed) & UINT32_MAX);
 
 		mpz_set_ui(a, x);
 		mpz_set_ui(b, y);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: through any sequence of rates guest time is, bit for bit, what GMP makes of the same quantised lines; it never
- * goes backward and does not jump at a bend; no deadline is met early, nor a host tick late; against the asked fraction
- * it is within the error that the line shows, and 1 ns a bend. */
+ * Claims: through any sequence of rates guest time is, bit for bit, what GMP makes of the same quantised lines; it
+ * never goes backward and does not jump at a bend; no deadline is met early, nor a host tick late; against the
+ * asked fraction it is within the error that the line shows, and 1 ns a bend. */
 #include "timekeeping/line.h"
 
 #include "tests/support.h"
@@ -330,6 +330,24 @@ static void test_many_bends_on_one_line(void **state)
 	}
 }
 
+/* The control of "never backward" and "no jump": a bend that forgets the offset is seen. */
+static void test_a_bend_without_its_offset_would_jump(void **state)
+{
+	uint64_t offset, before_ns;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(host_starts); i++) {
+		start_both(3000000000, multipliers[1], host_starts[i], (struct rate){ 2, 1 });
+		advance(1ull << 33);
+		before_ns = last_ns;
+		offset = line.offset;
+		line_bend(&line, mpz_get_ui(now_tsc), (struct rate){ 1, 1 });
+		assert_true(line_guest_ns(&line, mpz_get_ui(now_tsc)) == before_ns);
+		line.offset = offset;
+		assert_true(line_guest_ns(&line, mpz_get_ui(now_tsc)) != before_ns);
+	}
+}
+
 static void test_pause_keeps_guest_time(void **state)
 {
 	(void)state;
@@ -465,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_random_rate_sequences, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_many_bends_on_one_line, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_bend_without_its_offset_would_jump, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_pause_keeps_guest_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_end_of_time_can_be_awaited, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_the_furthest_deadline, set_up, tear_down),

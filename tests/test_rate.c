@@ -54,7 +54,8 @@ static void test_random_fractions_keep_their_value(void **state)
 
 	(void)state;
 	for (unsigned long i = 0; i < rounds; i++) {
-		uint64_t num = random_next(&seed) >> random_next(&seed) % 64, den = random_next(&seed) >> random_next(&seed) % 64;
+		uint64_t num = random_next(&seed) >> random_next(&seed) % 64;
+		uint64_t den = random_next(&seed) >> random_next(&seed) % 64;
 		struct rate rate = { num, den };
 
 		if (!rate_reduce(&rate))

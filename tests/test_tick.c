@@ -147,6 +147,20 @@ static void test_past_ticks_are_not_counted(void **state)
 	expect_counters((struct tick_counters){ .due = 1, .backlog = 1 });
 }
 
+static void test_a_sequence_may_begin_with_its_tick_0(void **state)
+{
+	(void)state;
+	tick_start_first(&device.tick, 5000, 1, 1000000);
+	assert_true(event_next_ns(&device.queue) == 5000);
+	event_run(&device.queue, 5000);
+	expect_counters((struct tick_counters){ .due = 1, .backlog = 1 });
+	assert_true(event_next_ns(&device.queue) == 6000);
+	tick_start_first(&device.tick, 7000, 1, 1000000);
+	event_run(&device.queue, 9500); /* 7000, 8000, 9000 */
+	expect_counters((struct tick_counters){ .due = 4, .backlog = 4 });
+	assert_true(event_next_ns(&device.queue) == 10000);
+}
+
 static void test_in_time_is_accepted_one_by_one(void **state)
 {
 	(void)state;
@@ -341,8 +355,8 @@ static void test_a_lost_edge_does_not_end_the_ticks(void **state)
 
 static void test_conservation_can_fail(void **state)
 {
-	uint64_t *counters[] = { &device.tick.counters.due, &device.tick.counters.accepted, &device.tick.counters.merged,
-				 &device.tick.counters.dropped, &device.tick.counters.backlog };
+	struct tick_counters *all = &device.tick.counters;
+	uint64_t *counters[] = { &all->due, &all->accepted, &all->merged, &all->dropped, &all->backlog };
 
 	(void)state;
 	for (size_t i = 0; i < 5; i++) {
@@ -503,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup(test_nth_tick_is_exact, set_up),
 		cmocka_unit_test_setup(test_no_drift_in_a_century, set_up),
 		cmocka_unit_test_setup(test_past_ticks_are_not_counted, set_up),
+		cmocka_unit_test_setup(test_a_sequence_may_begin_with_its_tick_0, set_up),
 		cmocka_unit_test_setup(test_in_time_is_accepted_one_by_one, set_up),
 		cmocka_unit_test_setup(test_policies_after_a_stall, set_up),
 		cmocka_unit_test_setup(test_catching_up_is_one_step, set_up),

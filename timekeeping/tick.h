@@ -71,8 +71,8 @@ void tick_init(struct tick *tick, struct event_queue *queue, const struct tick_o
  * count from 1 to 2^40, hz from 1 to 2^30. */
 void tick_start(struct tick *tick, uint64_t origin_ns, uint64_t count, uint64_t hz, uint64_t now_ns);
 
-/* The same for a sequence that begins later than now, and whose tick 0, at first_ns itself, falls due too: a period that takes over
- * where another one ends. */
+/* The same for a sequence that begins later than now, and whose tick 0, at first_ns itself, falls due too: a period
+ * that takes over where another one ends. */
 void tick_start_first(struct tick *tick, uint64_t first_ns, uint64_t count, uint64_t hz);
 
 /* No tick falls due any more; the backlog is dropped and counted so. */
