@@ -164,6 +164,8 @@ static enum monitor_result run_time(struct monitor *monitor, const char *argumen
 	figure_duration(figure, sizeof figure, time.host_ns);
 	say(reply, "real time   %s since the guest's start", figure);
 	say(reply, "host TSC    %lu.%06lu MHz", time.host_hz / 1000000, time.host_hz % 1000000);
+	figure_duration(figure, sizeof figure, time.bed_ns);
+	say(reply, "bed clock   %s (%s)", figure, time.bed_name);
 	say(reply, "state       %s", state_text(&time));
 	show_ticks(&time, reply);
 	return MONITOR_DONE;

@@ -193,6 +193,8 @@ static void run_time(struct protocol *protocol, struct answer *answer)
 	json_write_string(writer, "calendar", date);
 	json_write_u64(writer, "host_ns", time.host_ns);
 	json_write_u64(writer, "host_hz", time.host_hz);
+	json_write_u64(writer, "bed_ns", time.bed_ns);
+	json_write_string(writer, "bed_clock", time.bed_name);
 	json_write_bool(writer, "paused", time.paused);
 	json_write_bool(writer, "halted", time.halted);
 	json_write_bool(writer, "ended", time.ended);

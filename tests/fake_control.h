@@ -20,6 +20,7 @@ static const struct machine fake_machine = {
 	.rate = { .asked = { 1, 1 }, .effective_e12 = 1000000000233, .error_e12 = 233, .attained_e12 = 999871234567,
 		  .untrapped_limit = 255 },
 	.time = { .guest_ns = 5000000000, .calendar_unix = 1738326896, .host_ns = 4999000001, .host_hz = 2999999123,
+		  .bed_ns = 6000000002, .bed_name = "hpet",
 		  .ticks = { { "pit", 100, 90, 1, 2, 3, 7 }, { "rtc", 20, 20, 0, 0, 0, 0 } }, .tick_count = 2 },
 	.exits = { .kinds = { { "cpuid", 12 }, { "port", UINT64_MAX }, { "hlt", 0 } }, .count = 3, .total = 34,
 		   .injections = 5, .unclaimed_ports = 6, .refused_msrs = 7 },

@@ -142,6 +142,7 @@ static void time_tells_every_clock(void **state)
 		"calendar    2025-01-31T12:34:56Z\n"
 		"real time   4.999000001s since the guest's start\n"
 		"host TSC    2999.999123 MHz\n"
+		"bed clock   6.000000002s (hpet)\n"
 		"state       running\n"
 		"timer            due    accepted    merged   dropped    masked   backlog\n"
 		"pit              100          90         1         2         3         7\n"

@@ -198,7 +198,8 @@ static void time_and_exits_tell_all(void **state)
 	(void)state;
 	expect("{\"id\":1,\"cmd\":\"time\"}",
 	       "{\"id\":1,\"ok\":{\"guest_ns\":5000000000,\"calendar_unix\":1738326896,"
-	       "\"calendar\":\"2025-01-31T12:34:56Z\",\"host_ns\":4999000001,\"host_hz\":2999999123,\"paused\":false,\"halted\":false,\"ended\":false,"
+	       "\"calendar\":\"2025-01-31T12:34:56Z\",\"host_ns\":4999000001,\"host_hz\":2999999123,"
+	       "\"bed_ns\":6000000002,\"bed_clock\":\"hpet\",\"paused\":false,\"halted\":false,\"ended\":false,"
 	       "\"ticks\":[{\"name\":\"pit\",\"due\":100,\"accepted\":90,\"merged\":1,\"dropped\":2,\"masked\":3,"
 	       "\"backlog\":7},{\"name\":\"rtc\",\"due\":20,\"accepted\":20,\"merged\":0,\"dropped\":0,\"masked\":0,"
 	       "\"backlog\":0}]}}\n");
@@ -217,6 +218,7 @@ static void the_largest_replies_fit(void **state)
 	machine.time.tick_count = 8;
 	for (size_t i = 0; i < 8; i++)
 		machine.time.ticks[i].name = "a-timer-with-a-name";
+	machine.time.bed_name = "a-clock-with-a-name";
 	machine.time.paused = machine.time.halted = machine.time.ended = false;
 	machine.exits.count = 48;
 	machine.exits.total = machine.exits.injections = INT64_MAX;
