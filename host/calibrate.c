@@ -111,6 +111,7 @@ static bool catch_best_edge(const struct counter *c, struct edge *best)
 static bool wait_for_pit(struct hz_interval *hz)
 {
 	struct moment start, end;
+	uint64_t next;
 
 	out8(0x61, (uint8_t)((in8(0x61) & ~3u) | 1u));
 	out8(0x43, 0xb0);
@@ -118,15 +119,16 @@ static bool wait_for_pit(struct hz_interval *hz)
 	start.before = rdtsc_ordered();
 	out8(0x42, PIT_COUNT >> 8);
 	start.after = rdtsc_ordered();
+	next = start.after;
 	if (in8(0x61) & 0x20)
-		return false;
+		return false; /* high already: nothing counts there */
 	do {
-		end.before = rdtsc_ordered();
-		if (end.before - start.before > PIT_LIMIT_TSC)
+		end.before = next; /* before a read in which the output was still low */
+		next = rdtsc_ordered();
+		if (next - start.before > PIT_LIMIT_TSC)
 			return false;
 	} while (!(in8(0x61) & 0x20));
 	end.after = rdtsc_ordered();
-	end.before -= (end.after - end.before); /* it had not risen in the read before */
 	*hz = calibrate_interval(start, end, PIT_COUNT - 1, PIT_COUNT + 2, PIT_HZ);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "host/build.h"
 #include "host/cpu.h"
+#include "host/memory.h"
 #include "host/message.h"
 #include "host/power.h"
 #include "host/symbols.h"
@@ -68,19 +69,23 @@ static void print_address(const char *what, uint64_t address)
 		message_text("%s %016lx\r\n", what, address);
 }
 
-/* The end of the stack that the pointer lies in; 0: none of Foliot's. */
-static uint64_t stack_end(uint64_t rsp)
+/* The end of the stack that the pointer lies in; 0: none of Foliot's. A pointer into the guard page, where an overflow ends, becomes the
+ * stack's lowest address. */
+static uint64_t stack_end(uint64_t *rsp)
 {
 	for (unsigned i = 0; i < STACK_COUNT; i++)
-		if (rsp >= stack_tops[i] - stack_bytes[i] && rsp <= stack_tops[i])
+		if (*rsp >= stack_tops[i] - stack_bytes[i] - PAGE_BYTES && *rsp <= stack_tops[i]) {
+			if (*rsp < stack_tops[i] - stack_bytes[i])
+				*rsp = stack_tops[i] - stack_bytes[i];
 			return stack_tops[i];
+		}
 	return 0;
 }
 
 /* Words that point into code are return addresses, present or past. */
 static void print_stack(uint64_t rsp)
 {
-	uint64_t end_of_stack = stack_end(rsp), offset;
+	uint64_t end_of_stack = stack_end(&rsp), offset;
 	const uint64_t *word = (const uint64_t *)(rsp & ~7ull), *last = (const uint64_t *)end_of_stack;
 	unsigned shown = 0;
 
