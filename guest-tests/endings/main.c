@@ -22,7 +22,7 @@ static void power_off(void)
 {
 	report(acpi.s5_known, "\\_S5 is in the DSDT");
 	print_drain();
-	outw(acpi.pm1_control_port, (uint16_t)(acpi.s5_type << 10 | PM1_SLP_EN));
+	outw(acpi.pm1_control_port, (uint16_t)((uint32_t)acpi.s5_type << 10 | PM1_SLP_EN));
 }
 
 static void by_acpi(void)

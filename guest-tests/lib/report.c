@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "guest-tests/lib/cpu.h"
+#include "guest-tests/lib/multiboot.h"
 
 #define COM1 0x3F8
 #define LSR_THRE 0x20
@@ -95,6 +96,11 @@ bool on_plain_qemu(void)
 	struct cpuid c = cpuid(0x40000000, 0);
 
 	return c.ebx == 0x54474354 && c.ecx == 0x43544743 && c.edx == 0x47435447;
+}
+
+bool bed_is_qemu(void)
+{
+	return on_plain_qemu() || option_is("bed", "qemu");
 }
 
 void guest_done(void)

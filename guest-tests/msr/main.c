@@ -112,7 +112,7 @@ static void non_canonical(void)
 		wrmsr_safe(msrs[i], old);
 	}
 	/* These MSRs are the guest's own; QEMU's processors take any value there. */
-	if (wrong && option_is("bed", "qemu"))
+	if (wrong && bed_is_qemu())
 		report_skip("the bed's processor takes non-canonical addresses (%u of 7)", wrong);
 	else
 		report(!wrong, "non-canonical addresses are #GP: %u of 7 were taken", wrong);

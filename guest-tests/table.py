@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The tiny guests: one row a run. A row without a control says nothing of the kind "never"; a control is an argument with which the
+guest spoils its own observation, and the run must then fail."""
+
+import dataclasses
+
+ALL_RATES = ("1", "100", "1/100")
+
+
+@dataclasses.dataclass
+class Guest:
+    """How one guest is run, and what must come of it."""
+
+    name: str                    # of the row
+    guest: str = ""              # folder under guest-tests/; the name where empty
+    append: str = ""             # the guest's arguments; share= and bed= are added
+    foliot: str = ""             # Foliot's arguments; rate= is added
+    rates: tuple = ALL_RATES
+    status: int = 0              # of foliot-run
+    ending: str = "the guest passed"  # in foliot-run's last line
+    native: bool = True          # whether plain QEMU can run it, as an oracle of the chips
+    native_status: int = 0       # where it is not the same
+    complete: bool = True        # the guest comes to its "done" line
+    control: str = ""
+    timeout_s: int = 300         # of host time; the bed's own time is whatever the rate makes of it
+
+
+def ending(how, status, words, native_status, complete=False, rates=ALL_RATES):
+    """A way to end: a row of the guest "endings"."""
+    return Guest(f"ends-{how}", guest="endings", append=f"how={how}", rates=rates, status=status, ending=words,
+                 native_status=native_status, complete=complete)
+
+
+RESET = "the guest reset the machine"
+
+GUESTS = [
+    Guest("rtc", control="control=1", timeout_s=900),
+    Guest("pit", control="control=1", timeout_s=900),
+    Guest("clocks", control="control=1", timeout_s=900),
+    Guest("pvclock", native=False, control="control=1"),
+    Guest("pmtimer", control="control=1"),
+    Guest("tsc", control="control=1"),
+    Guest("pic", control="control=1"),
+    Guest("uart"),
+    Guest("halt"),
+    Guest("storm"),
+    Guest("ports", native=False, control="control=1"),
+    Guest("memory", native=False, control="control=1"),
+    Guest("cpuid", native=False, control="control=1"),
+    Guest("msr", native=False, control="control=1"),
+    Guest("exceptions"),
+    ending("cf9", 1, RESET, 1),
+    ending("keyboard", 1, RESET, 1),
+    ending("port92", 1, RESET, 1),
+    ending("acpi", 1, RESET, 1),
+    ending("triple", 1, "the guest died of a triple fault", 1),
+    ending("s5", 0, "the guest powered off", 0),
+    ending("fail", 1, "the guest failed", 1),
+    ending("nothing", 0, "the guest passed", 0, complete=True, rates=("1",)),
+]
