@@ -58,9 +58,9 @@ struct instruction {
 	uint8_t map, opcode;   /* enum opcode_map */
 	uint8_t rex;           /* 0: none */
 	uint8_t address_bytes; /* 2, 4, 8 */
-	uint8_t operand_bytes; /* of the register or immediate: 1, 2, 4, 8; for OPERATION_OTHER 2, 4 or 8 by the prefixes */
+	uint8_t operand_bytes; /* of the register or immediate: 1 to 8; for OPERATION_OTHER 2, 4, 8 by the prefixes */
 	uint8_t memory_bytes;  /* of the memory operand, where it has one and the operation is known */
-	uint8_t mod, reg, rm;  /* the ModRM byte's, with REX's extensions. MOV CR: reg is the control register, rm the GPR */
+	uint8_t mod, reg, rm;  /* of ModRM, with REX's extensions. MOV CR: reg is the control register, rm the GPR */
 	bool has_modrm, has_memory;
 	bool operand_prefix, lock, rep, repne; /* rep: F3, repne: F2, the last one of them */
 	bool high_byte;        /* the register is AH, CH, DH, BH and reg 0 to 3 */

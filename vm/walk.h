@@ -46,4 +46,5 @@ enum walk_result walk(const struct walk_state *state, const struct guest_ram *ra
 enum walk_result guest_read_virtual(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva,
 				    unsigned access, void *to, uint64_t bytes, uint64_t *done, uint32_t *error);
 enum walk_result guest_write_virtual(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva,
-				     unsigned access, const void *from, uint64_t bytes, uint64_t *done, uint32_t *error);
+				     unsigned access, const void *from, uint64_t bytes, uint64_t *done,
+				     uint32_t *error);
