@@ -239,13 +239,14 @@ static void expect_inverse(void)
 	if (guest_ns < last_ns || guest_ns == UINT64_MAX)
 		return;
 	if (line_host_tsc(&line, host_tsc, guest_ns, &at)) {
+		assert_true(at - host_tsc < 1ull << 63);
 		assert_true(first_reached_after(at - host_tsc, guest_ns));
 		assert_true(at < host_tsc || line_guest_ns(&line, at) - last_ns >= left_ns);
 		/* The check can fail: a rounding in either direction is seen. */
 		assert_false(first_reached_after(at - host_tsc - 1, guest_ns));
 		assert_false(first_reached_after(at - host_tsc + 1, guest_ns));
 	} else {
-		mpz_add_ui(ticks, now_tsc, UINT64_MAX);
+		mpz_add_ui(ticks, now_tsc, INT64_MAX);
 		oracle_guest_ns(error, ticks);
 		assert_true(mpz_cmp_ui(error, guest_ns) < 0);
 	}
@@ -374,12 +375,12 @@ static void test_the_end_of_time_can_be_awaited(void **state)
 	uint64_t at;
 
 	(void)state;
-	start_both(1000000000, multipliers[0], 77, (struct rate){ 1, 1 });
+	start_both(1000000000, multipliers[0], 77, (struct rate){ 2, 1 });
 	assert_true(line_host_tsc(&line, 77, GUEST_TIME_END, &at));
-	assert_true(at == 77 + GUEST_TIME_END);
+	assert_true(at == 77 + GUEST_TIME_END / 2);
 }
 
-/* At a millionth of 1 GHz guest time t is mult / 2^48 * T: the furthest deadline is less than 2^64 ticks away. */
+/* At a millionth of 1 GHz guest time t is mult / 2^48 * T: the furthest deadline is less than 2^63 ticks away. */
 static void test_the_furthest_deadline(void **state)
 {
 	uint64_t at, limit_ns;
@@ -387,6 +388,9 @@ static void test_the_furthest_deadline(void **state)
 	(void)state;
 	start_both(1000000000, multipliers[0], 0, (struct rate){ 1, 1000000 });
 	limit_ns = line.mult << 16; /* reached after exactly 2^64 ticks */
+	assert_false(line_host_tsc(&line, 0, limit_ns, &at));
+	assert_false(line_host_tsc(&line, 0, limit_ns - 1, &at));
+	limit_ns = line.mult << 15;
 	assert_false(line_host_tsc(&line, 0, limit_ns, &at));
 	assert_true(line_host_tsc(&line, 0, limit_ns - 1, &at));
 	assert_true(first_reached_after(at, limit_ns - 1));

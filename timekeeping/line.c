@@ -13,6 +13,7 @@
 
 #define HOST_HZ_MIN 1000000ull
 #define HOST_HZ_MAX (1ull << 37)
+#define HOST_TICKS_END (1ull << 63) /* from there on a signed difference of TSC values says past */
 #define RATE_MAX 1000000ull
 #define PPM 1000000
 #define E12 1000000000000ull
@@ -138,7 +139,7 @@ void line_wrapped(struct line *line)
 bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns, uint64_t *at)
 {
 	uint64_t left_ns = guest_ns - line_guest_ns(line, host_tsc);
-	uint64_t rest;
+	uint64_t left_ticks, rest;
 
 	if (guest_ns == UINT64_MAX)
 		return false;
@@ -154,8 +155,9 @@ bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns
 
 	if ((uint64_t)(needed >> 64) >= line->mult)
 		return false;
-	*at = host_tsc + div_128_64((uint64_t)(needed >> 64), (uint64_t)needed, line->mult, &rest);
-	return true;
+	left_ticks = div_128_64((uint64_t)(needed >> 64), (uint64_t)needed, line->mult, &rest);
+	*at = host_tsc + left_ticks;
+	return left_ticks < HOST_TICKS_END;
 }
 
 bool line_is_offset_only(const struct line *line)

@@ -59,9 +59,9 @@ void line_take_out(struct line *line, uint64_t host_tsc, uint64_t host_ticks);
 void line_wrapped(struct line *line);
 
 /* The first host TSC value at which guest time is guest_ns or later, seen from host_tsc; the two may be up to 2^63
- * guest ns apart. At once (*at = host_tsc) when it is reached already. False: never (paused, 2^64 host ticks or
+ * guest ns apart. At once (*at = host_tsc) when it is reached already. False: never (paused, 2^63 host ticks or
  * more away, or guest_ns is UINT64_MAX, which is EVENT_NEVER). Rounded up, so that no timer is early. Like the host
- * TSC itself *at is modulo 2^64: compare *at - host_tsc. */
+ * TSC itself *at is modulo 2^64: what tells it from a TSC value is the sign of their difference. */
 bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns, uint64_t *at);
 
 /* Whether the ratio is exactly 1, so that hardware needs the offset only. */
