@@ -129,3 +129,23 @@ struct cpuid_regs cpuid_for_guest(uint32_t leaf, uint32_t subleaf, const struct 
 		out.ecx |= LEAF_1_ECX_OSXSAVE;
 	return out;
 }
+
+uint64_t cpuid_cr4_allowed(uint32_t leaf_1_ecx, uint32_t leaf_7_ebx, uint32_t leaf_7_ecx)
+{
+	/* VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT: as old as long mode */
+	uint64_t allowed = 0x7bf;
+
+	if (leaf_7_ecx & BIT(2))
+		allowed |= 1ull << 11; /* UMIP */
+	if (leaf_7_ebx & BIT(0))
+		allowed |= 1ull << 16; /* FSGSBASE */
+	if (leaf_1_ecx & BIT(17))
+		allowed |= 1ull << 17; /* PCIDE */
+	if (leaf_1_ecx & BIT(26))
+		allowed |= CR4_OSXSAVE;
+	if (leaf_7_ebx & BIT(7))
+		allowed |= 1ull << 20; /* SMEP */
+	if (leaf_7_ebx & BIT(20))
+		allowed |= 1ull << 21; /* SMAP */
+	return allowed;
+}

@@ -18,5 +18,8 @@ struct cpuid_regs cpuid_for_guest(uint32_t leaf, uint32_t subleaf, const struct 
 /* The highest leaf of the leaf's range that the guest may ask for; a higher one reads as zeros. */
 uint32_t cpuid_limit(uint32_t leaf);
 
+/* The CR4 bits that the guest may set, when CPUID tells it these words (APM 2 3.1.3). Pure. */
+uint64_t cpuid_cr4_allowed(uint32_t leaf_1_ecx, uint32_t leaf_7_ebx, uint32_t leaf_7_ecx);
+
 /* XCR0 bits that the guest may set: x87, SSE, AVX, AVX-512. */
 #define CPUID_XCR0_ALLOWED 0xe7u

@@ -63,6 +63,12 @@ void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code)
 	machine->ops->raise(&machine->vcpu, vector, error_code);
 }
 
+void machine_page_fault(struct machine *machine, uint64_t gva, uint32_t error_code)
+{
+	machine->ops->set(&machine->vcpu, CR2, gva);
+	machine_raise(machine, VECTOR_PF, error_code);
+}
+
 /* The processor's length where it says one, else the instruction's own bytes decide. */
 void machine_advance(struct machine *machine, const struct vcpu_exit *exit)
 {
@@ -93,17 +99,25 @@ static void on_window(struct machine *machine, const struct vcpu_exit *exit)
 	machine->ops->want_window(&machine->vcpu, false);
 }
 
+static struct cpuid_regs guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
+{
+	struct cpuid_regs host = { 0 };
+
+	if (leaf < 0x40000000 || leaf >= 0x80000000) {
+		struct cpuid c = cpuid(leaf, subleaf);
+
+		host = (struct cpuid_regs){ c.eax, c.ebx, c.ecx, c.edx };
+	}
+	return cpuid_for_guest(leaf, subleaf, &host, guest_cr4);
+}
+
 static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 {
 	uint64_t *gpr = machine->vcpu.registers.gpr;
 	uint32_t leaf = (uint32_t)gpr[RAX], subleaf = (uint32_t)gpr[RCX];
-	struct cpuid host = { 0 };
 	struct cpuid_regs seen;
 
-	if (leaf < 0x40000000 || leaf >= 0x80000000)
-		host = cpuid(leaf, subleaf);
-	seen = cpuid_for_guest(leaf, subleaf, &(struct cpuid_regs){ host.eax, host.ebx, host.ecx, host.edx },
-			       leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
+	seen = guest_cpuid(leaf, subleaf, leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
 	gpr[RAX] = seen.eax;
 	gpr[RBX] = seen.ebx;
 	gpr[RCX] = seen.ecx;
@@ -197,7 +211,9 @@ static bool cr4_is_legal(struct machine *machine, uint64_t value)
 	uint64_t old = machine->ops->get(&machine->vcpu, CR4);
 	bool long_mode = machine->ops->get(&machine->vcpu, EFER) & EFER_LMA;
 
-	if (value & ~cpuid_cr4_allowed())
+	struct cpuid_regs leaf_7 = guest_cpuid(7, 0, 0);
+
+	if (value & ~cpuid_cr4_allowed(guest_cpuid(1, 0, 0).ecx, leaf_7.ebx, leaf_7.ecx))
 		return false;
 	if (long_mode && !(value & CR4_PAE))
 		return false;

@@ -10,7 +10,8 @@
 
 struct machine;
 
-/* How the guest's addresses translate now. */
+/* How the guest's addresses translate now; and WALK_USER where its code runs at CPL 3, else 0. */
+unsigned instruction_user_access(const struct machine *machine);
 struct walk_state instruction_walk_state(const struct machine *machine);
 
 /* Fetches and decodes the instruction at rip. False: its bytes are not there, or are none that vm/decode knows. */

@@ -17,6 +17,7 @@
 
 #define NS_PER_SECOND 1000000000ull
 #define POLLS_PER_SECOND 1000
+#define UART_PORT 0x3f8
 #define UART_IRQ 4
 #define PANIC_EVENTS 32
 #define FOUR_GIB (1ull << 32)
@@ -133,7 +134,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
 	rtc_set_memory(&machine->rtc, ram_bytes(&machine->map, false), ram_bytes(&machine->map, true));
 	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
-	uart_init(&machine->uart, &machine->bus, &machine->irqs, SERIAL_COM1_PORT, UART_IRQ);
+	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);
 	reset_init(&machine->reset, &machine->bus, &requests);
 	pvclock_init(&machine->pvclock, &machine->ram, unix_at_zero);
 	msr_reset(&machine->msrs);
