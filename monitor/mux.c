@@ -96,8 +96,10 @@ static void execute_typed(struct mux *mux)
 	struct editor typed = mux->editor;
 
 	editor_clear(&mux->editor);
+	mux->executing = true;
 	if (monitor_execute(mux->monitor, typed.text, &reply) == MONITOR_LEAVE)
 		leave(mux);
+	mux->executing = false;
 }
 
 static void type(struct mux *mux, uint8_t byte)
@@ -222,11 +224,17 @@ void mux_do(struct mux *mux, uint64_t at_ns, const char *command)
 	}
 }
 
+static bool wants_prompt(const struct mux *mux)
+{
+	return mux->in_monitor && !mux->prompted && !mux->executing && !mux->mid_line && !mux->guest_wrote &&
+	       !ring_used(&mux->output);
+}
+
 void mux_poll(struct mux *mux)
 {
 	drain_input(mux);
 	ring_drain(&mux->output, &mux->line);
-	if (mux->in_monitor && !mux->prompted && !mux->mid_line && !mux->guest_wrote && !ring_used(&mux->output)) {
+	if (wants_prompt(mux)) {
 		prompt(mux);
 		ring_drain(&mux->output, &mux->line);
 	}

@@ -95,4 +95,5 @@ bool control_stall(struct machine *machine, uint64_t host_ns)
 void control_quit(struct machine *machine)
 {
 	machine->quits++;
+	fake_changed(machine);
 }

@@ -125,6 +125,7 @@ static void keeps_its_bounds(void **state)
 	assert_int_equal(parse("{\"a\":1,\"a\":2}"), JSON_DUPLICATE);
 	assert_int_equal(parse("{\"a\":[[[[[[[]]]]]]]}"), JSON_OK);
 	assert_int_equal(parse("{\"a\":[[[[[[[[]]]]]]]]}"), JSON_TOO_DEEP);
+	assert_int_equal(parse("{\"a\":[[],[],[],{},{},{},[],[],[]],\"b\":[[[[[[[]]]]]]]}"), JSON_OK);
 	assert_int_equal(parse("{" TEN_MEMBERS "\"a\":0,\"b\":0}"), JSON_OK);
 	assert_int_equal(parse("{" TEN_MEMBERS "\"a\":0,\"b\":0,\"c\":0}"), JSON_TOO_MANY);
 	memset(line, 'x', sizeof line);

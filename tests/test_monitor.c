@@ -263,6 +263,8 @@ static void figures_are_exact(void **state)
 	EXPECT("18446744.073709551615", figure_e12(text, sizeof text, UINT64_MAX, 12));
 	EXPECT("18446744", figure_e12(text, sizeof text, UINT64_MAX, 0));
 	EXPECT("1", figure_e12(text, sizeof text, 999999999999, 6));
+	EXPECT("0.000001", figure_e12(text, sizeof text, 500000, 6));
+	EXPECT("0", figure_e12(text, sizeof text, 499999, 6));
 	EXPECT("0.999999", figure_e12(text, sizeof text, 999999499999, 6));
 	EXPECT("1000000", figure_e12(text, sizeof text, 1000000000000000000, 12));
 	EXPECT("0.000000001234", figure_measured_e12(text, sizeof text, 1234));

@@ -19,7 +19,7 @@ static struct mux mux;
 
 /* The line to the terminal: what was sent, and how much more may be. */
 static char sent[SENT_BYTES];
-static size_t sent_count, line_room;
+static size_t sent_count, line_room, line_growth; /* growth: in bytes, each time that the room is asked for */
 
 /* The guest's UART. */
 static uint8_t received[65536];
@@ -28,6 +28,7 @@ static size_t received_count, uart_room;
 static size_t fake_room(void *context)
 {
 	(void)context;
+	line_room += line_growth;
 	return line_room;
 }
 
@@ -60,6 +61,7 @@ static void start(int escape)
 	sent_count = received_count = 0;
 	sent[0] = 0;
 	line_room = sizeof sent / 2;
+	line_growth = 0;
 	uart_room = SIZE_MAX;
 	mux_init(&mux, &line, &guest, &monitor, escape);
 }
@@ -297,6 +299,52 @@ static void output_beyond_the_ring_is_counted(void **state)
 	assert_true(sent_count > MUX_OUTPUT_BYTES - 2 && sent_count <= MUX_OUTPUT_BYTES);
 }
 
+static void a_line_end_is_never_halved(void **state)
+{
+	static char text[MUX_OUTPUT_BYTES];
+
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	line_room = 0;
+	mux_say(&mux, text);
+	line_room = sizeof sent / 2;
+	mux_poll(&mux);
+	expect_sent(text);
+	assert_int_equal(mux.dropped_output, 1);
+}
+
+/* A line that takes a byte now and then, as a real one does: the guest's text waits until the prompt is wiped. */
+static void the_prompt_is_wiped_before_the_guest_writes(void **state)
+{
+	const char *text = "guest\n";
+
+	(void)state;
+	type("\x1d");
+	line_room = 0;
+	line_growth = 1;
+	while (*text) {
+		text += mux_guest_output(&mux, (const uint8_t *)text, strlen(text));
+		ring_drain(&mux.output, &mux.line);
+	}
+	expect_sent("foliot> " WIPED "guest\n");
+}
+
+static void guest_says_goodbye(struct machine *ending)
+{
+	(void)ending;
+	mux_poll(&mux);
+	guest_sends("goodbye\n");
+}
+
+/* quit does not come back: what the guest has said must get out while the command is being executed. */
+static void quit_lets_the_guests_output_go(void **state)
+{
+	(void)state;
+	machine.changed = guest_says_goodbye;
+	type("\x1dquit\r");
+	expect_sent("foliot> quit\r\nending the run\r\ngoodbye\nfoliot> ");
+}
+
 static void guest_output_waits_while_a_line_is_typed(void **state)
 {
 	(void)state;
@@ -531,6 +579,9 @@ int main(void)
 		cmocka_unit_test_setup(input_beyond_the_ring_is_counted, reset),
 		cmocka_unit_test_setup(a_slow_line_takes_what_it_can, reset),
 		cmocka_unit_test_setup(output_beyond_the_ring_is_counted, reset),
+		cmocka_unit_test_setup(a_line_end_is_never_halved, reset),
+		cmocka_unit_test_setup(the_prompt_is_wiped_before_the_guest_writes, reset),
+		cmocka_unit_test_setup(quit_lets_the_guests_output_go, reset),
 		cmocka_unit_test_setup(guest_output_waits_while_a_line_is_typed, reset),
 		cmocka_unit_test_setup(no_prompt_after_the_start_of_a_line, reset),
 		cmocka_unit_test_setup(our_own_lines_stand_alone, reset),

@@ -164,7 +164,8 @@ static void rate_reads_and_sets(void **state)
 static void bad_rates_are_bad_arguments(void **state)
 {
 	static const char *const bad[] = {
-		"\"num\":0,\"den\":0", "\"num\":1,\"den\":0", "\"num\":-1", "\"num\":1.5", "\"num\":1e2", "\"num\":\"1\"",
+		"\"num\":0,\"den\":0", "\"num\":1,\"den\":0", "\"num\":-1", "\"num\":1.5", "\"num\":1e2",
+		"\"num\":\"1\"",
 		"\"den\":1", "\"num\":1,\"den\":null", "\"num\":99999999999999999999", "\"num\":1000001",
 		"\"num\":1,\"den\":1000001", "\"rate\":10", "\"rate\":\"ten\"", "\"rate\":\"1e99\"", "\"rate\":\"-1\"",
 		"\"rate\":\"10\",\"num\":10", "\"rate\":\"0/0\"", "\"rates\":1", "\"rate\":[]", "\"rate\":{\"num\":1}",
@@ -375,11 +376,12 @@ static void events_are_numbered(void **state)
 	assert_string_equal(
 		sent,
 		"{\"event\":\"rate\",\"seq\":1,\"guest_ns\":5000000000,\"asked\":{\"num\":1,\"den\":1},"
-		"\"effective_e12\":1000000000233,\"error_e12\":233,\"attained_e12\":999871234567,\"untrapped_limit\":255,"
-		"\"trapped\":false,\"paused\":false}\n"
+		"\"effective_e12\":1000000000233,\"error_e12\":233,\"attained_e12\":999871234567,"
+		"\"untrapped_limit\":255,\"trapped\":false,\"paused\":false}\n"
 		"{\"event\":\"paused\",\"seq\":2,\"guest_ns\":5000000000}\n"
 		"{\"event\":\"resumed\",\"seq\":3,\"guest_ns\":5000000000}\n"
-		"{\"event\":\"guest-ended\",\"seq\":4,\"guest_ns\":5000000000,\"reason\":\"powered-off\",\"status\":34}\n");
+		"{\"event\":\"guest-ended\",\"seq\":4,\"guest_ns\":5000000000,"
+		"\"reason\":\"powered-off\",\"status\":34}\n");
 	for (int i = 0; i < 4; i++)
 		json_decref(next());
 }
