@@ -40,6 +40,11 @@ enum walk_result {
 enum walk_result walk(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva, unsigned access,
 		      uint64_t *gpa, uint32_t *error);
 
+/* Where the byte at gva is in our address space, and how many bytes from there on are in the same page: for
+ * looking at a few bytes without copying them. *at and *bytes are set with WALK_OK. */
+enum walk_result guest_span_virtual(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva,
+				    unsigned access, uint8_t **at, uint64_t *bytes, uint32_t *error);
+
 /* Copies bytes from or to linear addresses, page by page, with the checks of access. On any other result than
  * WALK_OK *done is how many bytes were copied, so gva + *done is the address of the fault; *done may be NULL.
  * WALK_NOT_RAM also where the page itself is none. Addresses wrap at 4 GiB outside of long mode. */
