@@ -74,21 +74,25 @@ class Terminal:
         return True
 
 
+def start_sleeper(terminal):
+    """A program of the guest that runs for long; it says so when the shell has given it the terminal."""
+    terminal.type("sh -c \"echo go''ing; exec sleep 1000\"\n")
+    terminal.expect(r"^going\r")
+
+
 def keys_for_the_guest(report, terminal):
     """Ctrl-C, Ctrl-Z and the arrow keys, as a shell user sees them."""
-    terminal.type("sleep 1000\n")
-    terminal.expect(r"sleep 1000\r\n")
+    start_sleeper(terminal)
     terminal.type(b"\x03")
     terminal.expect(PROMPT)
     terminal.type("echo status $?\n")
     report.claim(terminal.expect(r"^status (\d+)\r")[1] == b"130", "Ctrl-C interrupts the guest's program")
     terminal.expect(PROMPT)
-    terminal.type("sleep 1000\n")
-    terminal.expect(r"sleep 1000\r\n")
+    start_sleeper(terminal)
     terminal.type(b"\x1a")
     terminal.expect(PROMPT)
     terminal.type("jobs; kill %1\n")
-    report.claim(terminal.expect(r"\+ +(Stopped|Running) +sleep")[1] == b"Stopped", "Ctrl-Z stops the guest's program")
+    report.claim(terminal.expect(r"\+ +(Stopped|Running) +sh")[1] == b"Stopped", "Ctrl-Z stops the guest's program")
     terminal.expect(PROMPT)
     terminal.type("echo ar''row\n")
     terminal.expect(r"^arrow\r")

