@@ -116,8 +116,6 @@ static bool read_memory_map(const struct tag *t, struct boot_info *boot, struct 
 		r->bytes = field(t, at + 8, 8);
 		r->kind = multiboot2_memory_kind(field32(t, at + 16));
 		boot->range_count++;
-		if (at + entry_bytes > t->bytes)
-			break;
 	}
 	return true;
 }

@@ -112,8 +112,20 @@ static bool fix_up(struct interrupt_frame *frame)
 static void take_nmi(const struct interrupt_frame *frame)
 {
 	interrupt_counts.nmi++;
-	message(181, "non-maskable interrupt %lu at RIP %lxh (port 61h reads %02xh): Foliot goes on", interrupt_counts.nmi,
-	        frame->rip, in8(0x61));
+	interrupt_counts.nmi_rip = frame->rip;
+	interrupt_counts.nmi_reason = in8(0x61);
+}
+
+void interrupts_report_nmi(void)
+{
+	static uint64_t reported;
+	uint64_t count = *(volatile uint64_t *)&interrupt_counts.nmi;
+
+	if (count == reported)
+		return;
+	reported = count;
+	message(181, "non-maskable interrupt number %lu, at RIP %lxh (port 61h read %02xh): Foliot goes on", count,
+	        interrupt_counts.nmi_rip, interrupt_counts.nmi_reason);
 }
 
 void interrupt_dispatch(struct interrupt_frame *frame)

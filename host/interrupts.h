@@ -32,12 +32,16 @@ void interrupts_init(void);
 /* Puts a handler that ends with IRETQ at the vector: for the timer, which ordinary handling would slow down. */
 void interrupts_set_fast(uint8_t vector, void (*entry)(void));
 
-/* Interrupts that nobody asked for, and NMIs. */
+/* Interrupts that nobody asked for, and NMIs with where the last one hit and what port 61h said then. */
 struct interrupt_counts {
-	uint64_t spurious, unexpected, nmi;
+	uint64_t spurious, unexpected, nmi, nmi_rip;
+	uint8_t nmi_reason;
 };
 
 extern struct interrupt_counts interrupt_counts;
+
+/* Prints NMIs that came since the last call: an NMI may come in the middle of a message, so its handler cannot. */
+void interrupts_report_nmi(void);
 
 /* Called by host/interrupts.asm. */
 void interrupt_dispatch(struct interrupt_frame *frame);

@@ -5,6 +5,7 @@
 #include "vm/machine.h"
 
 #include "host/cpu.h"
+#include "host/interrupts.h"
 #include "host/timer.h"
 #include "monitor/eventlog.h"
 
@@ -128,6 +129,7 @@ void machine_turn(struct machine *machine)
 	if (reached(machine->host_tsc, machine->next_poll_tsc)) {
 		machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
 		console_poll(machine);
+		interrupts_report_nmi();
 	}
 	if (!may_run(machine)) {
 		wait(machine);
