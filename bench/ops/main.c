@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What an operation costs: a 32-bit guest without paging does each one 4000 times and reads the TSC before and after. In a bed that counts
+ * instructions (-icount shift=0) one TSC tick is one instruction of the bed's, the hypervisor's included, so the figures are exact and
+ * the same in each run. Loop and operand instructions are in the figure: "bare" is the same guest without a hypervisor.
+ *
+ * A timer tick cannot be timed alone. The guest counts rounds of a loop of three instructions between two ticks that are N apart: what is
+ * left of the time, after three instructions a round, went to N ticks with all that comes with them. */
+#include "guest-tests/lib/clocks.h"
+#include "guest-tests/lib/cpu.h"
+#include "guest-tests/lib/interrupts.h"
+#include "guest-tests/lib/multiboot.h"
+#include "guest-tests/lib/report.h"
+
+#define ROUNDS 4000u
+#define TICKS 1000u
+#define LOOP_INSTRUCTIONS 3u
+#define PIC_EOI_CODE "push %eax\n\tmov $0x20, %al\n\tout %al, $0x20\n\tpop %eax\n\tiret"
+
+const char test_name[] = "bench";
+
+/* Runs body ROUNDS times; %esi counts, all else is the body's. The two loads of operands before the loop are not counted. */
+#define OPERATION(name, before, body)                                                          \
+	static uint64_t run_##name(void)                                                      \
+	{                                                                                     \
+		uint32_t rounds = ROUNDS;                                                     \
+		uint64_t start = rdtsc();                                                     \
+		__asm__ volatile(before "\n1:\t" body "\n\tdec %%esi\n\tjnz 1b"               \
+				 : "+S"(rounds) : "D"((uint32_t)acpi.pm_timer_port)           \
+				 : "eax", "ebx", "ecx", "edx", "memory", "cc");               \
+		return rdtsc() - start;                                                       \
+	}
+
+OPERATION(cpuid, "", "xor %%eax, %%eax\n\tcpuid")
+OPERATION(pit_latch, "", "mov $0, %%al\n\tout %%al, $0x43")
+OPERATION(pit_read, "", "mov $0, %%al\n\tout %%al, $0x43\n\tin $0x40, %%al\n\tin $0x40, %%al")
+OPERATION(pic_read, "", "in $0x21, %%al")
+OPERATION(rtc, "", "mov $0x0b, %%al\n\tout %%al, $0x70\n\tin $0x71, %%al")
+OPERATION(pm_timer, "", "mov %%edi, %%edx\n\tin %%dx, %%eax")
+OPERATION(rdmsr, "mov $0xc0000080, %%ecx", "rdmsr")
+OPERATION(vmmcall, "", "mov $0x7f, %%eax\n\tvmmcall")
+OPERATION(rdtsc, "", "rdtsc")
+OPERATION(nothing, "", "nop")
+
+static const struct {
+	const char *name;
+	uint64_t (*run)(void);
+} operations[] = {
+	{ "cpuid", run_cpuid },       { "pit-latch", run_pit_latch }, { "pit-read", run_pit_read }, { "pic-read", run_pic_read },
+	{ "rtc", run_rtc },           { "pm-timer", run_pm_timer },   { "rdmsr", run_rdmsr },       { "vmmcall", run_vmmcall },
+	{ "rdtsc", run_rdtsc },       { "nothing", run_nothing },
+};
+
+/* Tenths, so that a loop's share of a tick shows. */
+static void tell(const char *name, uint64_t instructions, uint32_t count)
+{
+	print("bench %s %llu.%llu\n", name, instructions / count, instructions * 10 / count % 10);
+}
+
+extern volatile uint32_t bench_ticks;
+volatile uint32_t bench_ticks;
+void tick_entry(void);
+__asm__(".globl tick_entry\ntick_entry:\n\tincl bench_ticks\n\t" PIC_EOI_CODE);
+
+/* Puts our own, shortest handler into the IDT at IRQ 0's vector. */
+static void take_over_irq0(void)
+{
+	struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) idtr;
+	uint16_t *gate;
+
+	__asm__ volatile("sidt %0" : "=m"(idtr));
+	gate = (uint16_t *)(idtr.base + 8 * IRQ_BASE);
+	gate[0] = (uint16_t)(uint32_t)tick_entry;
+	gate[3] = (uint16_t)((uint32_t)tick_entry >> 16);
+}
+
+/* Rounds of the loop until bench_ticks reaches the count. */
+static uint32_t spin_until(uint32_t count)
+{
+	uint32_t rounds = 0;
+
+	__asm__ volatile("1:\tinc %0\n\tcmp %1, %2\n\tjne 1b" : "+r"(rounds) : "r"(count), "m"(bench_ticks) : "cc", "memory");
+	return rounds;
+}
+
+static void tick_cost(void)
+{
+	uint64_t start, took, own;
+	uint32_t rounds;
+
+	take_over_irq0();
+	pit_program(0, PIT_BOTH, 2, false, 1193);
+	irq_mask(0, false);
+	sti();
+	spin_until(2);
+	start = rdtsc();
+	rounds = spin_until(2 + TICKS);
+	took = rdtsc() - start;
+	cli();
+	irq_mask(0, true);
+	own = (uint64_t)rounds * LOOP_INSTRUCTIONS;
+	tell("tick", took - own, TICKS);
+}
+
+static void memory_size(void)
+{
+	uint64_t bytes = 0;
+
+	for (const struct memory_range *r = memory_next(0); r; r = memory_next(r))
+		if (r->type == 1 && r->base >= 0x100000)
+			bytes += r->bytes;
+	print("bench ram-kib %llu\n", bytes / 1024);
+}
+
+void test_main(void)
+{
+	memory_size();
+	if (option_is("only", "ram")) {
+		report(true, "the size of RAM above 1 MiB is told");
+		return;
+	}
+	print_drain();
+	for (unsigned i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+		if (operations[i].run == run_vmmcall && on_plain_qemu())
+			continue;
+		if (operations[i].run == run_pm_timer && !acpi.pm_timer_port)
+			continue;
+		tell(operations[i].name, operations[i].run(), ROUNDS);
+	}
+	tick_cost();
+	report(true, "%u operations, %u times each", (unsigned)(sizeof operations / sizeof operations[0]), ROUNDS);
+}
