@@ -184,7 +184,7 @@ static void update_in_progress_has_the_data_sheets_length(void **state)
 		assert_int_equal(read_time(end_ns), JULY_2025 + (int64_t)second);
 	}
 	put(RTC_A, 0xff & ~RTC_A_DV, 100 * SECOND);
-	assert_int_equal(get(RTC_A, 101 * SECOND - 1), 0x0f); /* UIP cannot be written; a stopped divider updates nothing */
+	assert_int_equal(get(RTC_A, 101 * SECOND - 1), 0x0f); /* UIP is not writable; nothing counts */
 }
 
 /* Claim: SET stops the update and keeps UIP 0, also when it comes while UIP is 1; what was written in the meantime

@@ -279,7 +279,8 @@ static void loopback(void **state)
 	for (unsigned mcr = 0; mcr < 16; mcr++) {
 		set_up(0x0f, 0);
 		out(UART_MCR, (uint8_t)(mcr | UART_MCR_LOOP));
-		assert_int_equal(in(UART_MSR) & 0xf0, (mcr & 1) << 5 | (mcr & 2) << 3 | (mcr & 4) << 4 | (mcr & 8) << 4);
+		assert_int_equal(in(UART_MSR) & 0xf0,
+				 (mcr & 1) << 5 | (mcr & 2) << 3 | (mcr & 4) << 4 | (mcr & 8) << 4);
 		for (unsigned value = 0; value < 256; value++) {
 			assert_false(uart_input_has_room(&uart));
 			uart_put_input(&uart, 0x77);
