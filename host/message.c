@@ -8,23 +8,29 @@
 #include "host/screen.h"
 #include "host/serial.h"
 
-static bool is_buffered;
+#include <stddef.h>
 
-void message_set_buffered(bool buffered)
+static void (*console)(const char *line);
+
+void message_set_console(void (*say_line)(const char *line))
 {
-	is_buffered = buffered;
-	if (!buffered)
+	console = say_line;
+	if (!console)
 		serial_flush(&serial_com1);
 }
 
-static void write_both(const char *text, size_t length)
+/* One line, without its end. */
+static void write_line(const char *text, size_t length)
 {
 	screen_write(text, length);
-	for (size_t done = 0; done < length;) {
-		done += serial_write(&serial_com1, text + done, length - done);
-		if (!is_buffered || done < length)
-			serial_flush(&serial_com1);
+	screen_write("\r\n", 2);
+	if (console) {
+		console(text);
+		return;
 	}
+	serial_write(&serial_com1, text, length);
+	serial_write(&serial_com1, "\r\n", 2);
+	serial_flush(&serial_com1);
 }
 
 static void say(unsigned number, const char *fmt, va_list args)
@@ -36,9 +42,8 @@ static void say(unsigned number, const char *fmt, va_list args)
 		length = format(line, sizeof line, "foliot: [F%03u] ", number);
 	else
 		length = format(line, sizeof line, "foliot: ");
-	length += format_v(line + length, sizeof line - 2 - length, fmt, args);
-	length += format(line + length, sizeof line - length, "\r\n");
-	write_both(line, length);
+	length += format_v(line + length, sizeof line - length, fmt, args);
+	write_line(line, length);
 }
 
 void message(unsigned number, const char *fmt, ...)
@@ -56,13 +61,13 @@ void message_text(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	write_both(text, format_v(text, sizeof text, fmt, args));
+	write_line(text, format_v(text, sizeof text, fmt, args));
 	va_end(args);
 }
 
 static _Noreturn void end(void)
 {
-	message_set_buffered(false);
+	message_set_console(NULL);
 	host_stop(BED_MISSING_FEATURE);
 }
 

@@ -15,8 +15,8 @@ void message(unsigned number, const char *fmt, ...) __attribute__((format(printf
 _Noreturn void message_fatal(unsigned number, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 _Noreturn void message_refusal(const struct refusal *why);
 
-/* Raw text in the same places. */
+/* A line without "foliot:" before it, such as one of a dump; at most 511 characters, without a newline at its end. */
 void message_text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Whether messages wait in COM1's ring for the run loop to send them, as they do once a guest runs. At first they are sent at once. */
-void message_set_buffered(bool buffered);
+/* Who prints messages on COM1 from now on, as the console does once a guest shares it; NULL, as at first: they are sent at once. */
+void message_set_console(void (*say_line)(const char *line));

@@ -39,7 +39,7 @@ static void begin(unsigned number, const char *what)
 {
 	char id[BUILD_ID_BYTES];
 
-	message_set_buffered(false);
+	message_set_console(NULL);
 	if (is_panicking) {
 		message(192, "panic within a panic: %s", what);
 		host_stop(BED_CRASHED);
@@ -47,14 +47,14 @@ static void begin(unsigned number, const char *what)
 	is_panicking = true;
 	build_id(id);
 	message(number, "PANIC: %s", what);
-	message_text("foliot " FOLIOT_VERSION " build %s\r\n", id);
+	message_text("foliot " FOLIOT_VERSION " build %s", id);
 }
 
 static _Noreturn void end(void)
 {
 	if (panic_hook)
 		panic_hook();
-	message_text("Foliot has stopped. Please report all of the above.\r\n");
+	message_text("Foliot has stopped. Please report all of the above.");
 	host_stop(BED_CRASHED);
 }
 
@@ -64,9 +64,9 @@ static void print_address(const char *what, uint64_t address)
 	const char *name = symbol_find(address, &offset);
 
 	if (name)
-		message_text("%s %016lx  %s+%lxh\r\n", what, address, name, offset);
+		message_text("%s %016lx  %s+%lxh", what, address, name, offset);
 	else
-		message_text("%s %016lx\r\n", what, address);
+		message_text("%s %016lx", what, address);
 }
 
 /* The end of the stack that the pointer lies in; 0: none of Foliot's. A pointer into the guard page, where an overflow ends, becomes the
@@ -90,12 +90,11 @@ static void print_stack(uint64_t rsp)
 	unsigned shown = 0;
 
 	if (!end_of_stack) {
-		message_text("RSP is on none of Foliot's stacks\r\n");
+		message_text("RSP is on none of Foliot's stacks");
 		return;
 	}
-	for (unsigned i = 0; i < STACK_WORDS_SHOWN && word + i < last; i++)
-		message_text("%s%016lx%s", i % 4 ? " " : "stack ", word[i], i % 4 == 3 ? "\r\n" : "");
-	message_text("\r\n");
+	for (unsigned i = 0; i + 4 <= STACK_WORDS_SHOWN && word + i + 4 <= last; i += 4)
+		message_text("stack %016lx %016lx %016lx %016lx", word[i], word[i + 1], word[i + 2], word[i + 3]);
 	for (; word < last && shown < CALLS_SHOWN; word++)
 		if (symbol_find(*word, &offset)) {
 			print_address("call ", *word);
@@ -105,18 +104,18 @@ static void print_stack(uint64_t rsp)
 
 static void print_control_registers(void)
 {
-	message_text("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx EFER %016lx\r\n", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
+	message_text("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx EFER %016lx", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
 	             rdmsr(MSR_EFER));
 }
 
 static void print_frame(const struct interrupt_frame *f)
 {
 	print_address("RIP", f->rip);
-	message_text("error code %lxh, CS %02lxh, SS %02lxh, RFLAGS %lxh\r\n", f->error, f->cs, f->ss, f->rflags);
-	message_text("RAX %016lx RBX %016lx RCX %016lx RDX %016lx\r\n", f->rax, f->rbx, f->rcx, f->rdx);
-	message_text("RSI %016lx RDI %016lx RBP %016lx RSP %016lx\r\n", f->rsi, f->rdi, f->rbp, f->rsp);
-	message_text("R8  %016lx R9  %016lx R10 %016lx R11 %016lx\r\n", f->r8, f->r9, f->r10, f->r11);
-	message_text("R12 %016lx R13 %016lx R14 %016lx R15 %016lx\r\n", f->r12, f->r13, f->r14, f->r15);
+	message_text("error code %lxh, CS %02lxh, SS %02lxh, RFLAGS %lxh", f->error, f->cs, f->ss, f->rflags);
+	message_text("RAX %016lx RBX %016lx RCX %016lx RDX %016lx", f->rax, f->rbx, f->rcx, f->rdx);
+	message_text("RSI %016lx RDI %016lx RBP %016lx RSP %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
+	message_text("R8  %016lx R9  %016lx R10 %016lx R11 %016lx", f->r8, f->r9, f->r10, f->r11);
+	message_text("R12 %016lx R13 %016lx R14 %016lx R15 %016lx", f->r12, f->r13, f->r14, f->r15);
 	print_control_registers();
 	print_stack(f->rsp);
 }
@@ -143,7 +142,7 @@ static void print_banks(void)
 			continue;
 		rdmsr_safe(msr + 2, &address);
 		rdmsr_safe(msr + 3, &other);
-		message_text("bank %u: status %016lx address %016lx misc %016lx\r\n", i, status, address, other);
+		message_text("bank %u: status %016lx address %016lx misc %016lx", i, status, address, other);
 	}
 }
 

@@ -10,7 +10,6 @@ static unsigned next_rip_length(const struct vmcb *vmcb)
 
 static void decode_port(const struct vmcb *vmcb, struct vcpu_exit *exit)
 {
-	static const enum segment segments[8] = { ES, CS, SS, DS, FS, GS, DS, DS };
 	uint64_t info = vmcb->exit_info1;
 
 	exit->kind = info & VMCB_IOIO_STRING ? EXIT_PORT_STRING : EXIT_PORT;
@@ -19,8 +18,6 @@ static void decode_port(const struct vmcb *vmcb, struct vcpu_exit *exit)
 	exit->port.bytes = VMCB_IOIO_BYTES(info);
 	exit->port.in = info & VMCB_IOIO_IN;
 	exit->port.rep = info & VMCB_IOIO_REP;
-	exit->port.address_bytes = VMCB_IOIO_ADDRESS_BYTES(info);
-	exit->port.segment = segments[VMCB_IOIO_SEGMENT(info)];
 }
 
 static void decode_memory(const struct vmcb *vmcb, struct vcpu_exit *exit)
@@ -80,6 +77,10 @@ void svm_decode_exit(const struct vmcb *vmcb, struct vcpu_exit *exit)
 		break;
 	case VMCB_EXIT_NPF:
 		decode_memory(vmcb, exit);
+		break;
+	case VMCB_EXIT_CR0_SELECTIVE:
+		exit->kind = EXIT_WRITE_CR;
+		exit->cr.which = CR0;
 		break;
 	case VMCB_EXIT_CR_WRITE(4):
 		exit->kind = EXIT_WRITE_CR;

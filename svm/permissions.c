@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The permission maps (APM 2 15.10.1, 15.11). Every port exits. Of the MSRs only those that the VMCB carries are the guest's own. */
+ * The permission maps (APM 2 15.10.1, 15.11). Every port exits. Of the MSRs only those are the guest's own that
+ * the VMCB carries or that Foliot itself never uses. */
 #include "svm/svm.h"
 
 #include "base/assert.h"
@@ -15,6 +16,7 @@ static const uint32_t own_msrs[] = {
 	0x174, 0x175, 0x176,                            /* SYSENTER_CS, ESP, EIP */
 	0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, /* STAR, LSTAR, CSTAR, SFMASK */
 	0xc0000100, 0xc0000101, 0xc0000102,             /* FS_BASE, GS_BASE, KERNEL_GS_BASE */
+	0xc0000103,                                     /* TSC_AUX: not in the VMCB, but Foliot has no use for it */
 };
 
 static void pass_through(uint32_t msr)

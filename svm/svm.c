@@ -25,12 +25,13 @@
 #define TSC_RATIO_LIMIT 256
 
 #define INTERCEPT_MISC1                                                                                       \
-	(VMCB_INTERCEPT_INTR | VMCB_INTERCEPT_NMI | VMCB_INTERCEPT_INIT | VMCB_INTERCEPT_RDPMC |              \
+	(VMCB_INTERCEPT_INTR | VMCB_INTERCEPT_NMI | VMCB_INTERCEPT_INIT | VMCB_INTERCEPT_CR0_SELECTIVE |       \
+	 VMCB_INTERCEPT_RDPMC |                                                                               \
 	 VMCB_INTERCEPT_CPUID | VMCB_INTERCEPT_INVD | VMCB_INTERCEPT_HLT | VMCB_INTERCEPT_INVLPGA |           \
 	 VMCB_INTERCEPT_IOIO | VMCB_INTERCEPT_MSR | VMCB_INTERCEPT_SHUTDOWN)
 #define INTERCEPT_MISC2                                                                                       \
 	(VMCB_INTERCEPT_VMRUN | VMCB_INTERCEPT_VMMCALL | VMCB_INTERCEPT_VMLOAD | VMCB_INTERCEPT_VMSAVE |      \
-	 VMCB_INTERCEPT_STGI | VMCB_INTERCEPT_CLGI | VMCB_INTERCEPT_SKINIT | VMCB_INTERCEPT_RDTSCP |          \
+	 VMCB_INTERCEPT_STGI | VMCB_INTERCEPT_CLGI | VMCB_INTERCEPT_SKINIT |                                  \
 	 VMCB_INTERCEPT_WBINVD | VMCB_INTERCEPT_MONITOR | VMCB_INTERCEPT_MWAIT | VMCB_INTERCEPT_MWAIT_ARMED | \
 	 VMCB_INTERCEPT_XSETBV)
 /* #DB and #AC would let a guest loop inside the processor for ever; #MC is the host's. */
@@ -244,9 +245,11 @@ static void svm_set_tsc(struct vcpu *vcpu, const struct line *line, uint64_t tsc
 	vmcb->tsc_offset = line->offset + tsc_adjust;
 	if (trap || !line->hardware) {
 		vmcb->intercept_misc1 |= VMCB_INTERCEPT_RDTSC;
+		vmcb->intercept_misc2 |= VMCB_INTERCEPT_RDTSCP;
 		return;
 	}
 	vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_RDTSC;
+	vmcb->intercept_misc2 &= ~VMCB_INTERCEPT_RDTSCP;
 	if (has_tsc_ratio)
 		wrmsr(MSR_TSC_RATIO, line->mult);
 }

@@ -14,6 +14,7 @@
 #define VMCB_INTERCEPT_NMI (1u << 1)
 #define VMCB_INTERCEPT_INIT (1u << 3)
 #define VMCB_INTERCEPT_VINTR (1u << 4)
+#define VMCB_INTERCEPT_CR0_SELECTIVE (1u << 5) /* writes that change more than TS and MP */
 #define VMCB_INTERCEPT_RDTSC (1u << 14)
 #define VMCB_INTERCEPT_RDPMC (1u << 15)
 #define VMCB_INTERCEPT_CPUID (1u << 18)
@@ -65,6 +66,7 @@
 #define VMCB_EXIT_NMI 0x61u
 #define VMCB_EXIT_INIT 0x63u
 #define VMCB_EXIT_VINTR 0x64u
+#define VMCB_EXIT_CR0_SELECTIVE 0x65u
 #define VMCB_EXIT_RDTSC 0x6eu
 #define VMCB_EXIT_RDPMC 0x6fu
 #define VMCB_EXIT_CPUID 0x72u
@@ -91,8 +93,6 @@
 #define VMCB_IOIO_STRING (1ull << 2)
 #define VMCB_IOIO_REP (1ull << 3)
 #define VMCB_IOIO_BYTES(info) (((info) >> 4) & 7)
-#define VMCB_IOIO_ADDRESS_BYTES(info) ((((info) >> 7) & 7) * 2)
-#define VMCB_IOIO_SEGMENT(info) (((info) >> 10) & 7)
 
 /* EXITINFO1 of a nested page fault (APM 2 15.25.6) */
 #define VMCB_NPF_WALKING (1ull << 33)

@@ -43,9 +43,11 @@ void console_init(struct machine *machine, const char *engine)
 	protocol_init(&console->protocol, machine, &console->identity, &com2);
 }
 
-static void pass_guest_output(struct machine *machine)
+/* Returns how many bytes went on. */
+static size_t pass_guest_output(struct machine *machine)
 {
 	struct console *console = &machine->console;
+	size_t taken = 0;
 
 	if (console->staged_at == console->staged_count) {
 		console->staged_at = 0;
@@ -53,8 +55,10 @@ static void pass_guest_output(struct machine *machine)
 							 sizeof console->staged);
 	}
 	if (console->staged_count)
-		console->staged_at += mux_guest_output(&console->mux, console->staged + console->staged_at,
-						       console->staged_count - console->staged_at);
+		taken = mux_guest_output(&console->mux, console->staged + console->staged_at,
+					 console->staged_count - console->staged_at);
+	console->staged_at += taken;
+	return taken;
 }
 
 static void poll_console_line(struct machine *machine)
@@ -104,15 +108,16 @@ static bool is_drained(struct machine *machine)
 
 void console_drain(struct machine *machine)
 {
-	unsigned quiet = 0;
+	bool quiet = false;
 
-	for (unsigned round = 0; round < ROUNDS_TO_DRAIN && quiet < 2; round++) {
-		pass_guest_output(machine);
+	for (unsigned round = 0; round < ROUNDS_TO_DRAIN && !quiet; round++) {
+		size_t passed = pass_guest_output(machine);
+
 		mux_poll(&machine->console.mux);
 		protocol_poll(&machine->console.protocol);
 		serial_flush(&serial_com1);
 		serial_flush(&serial_com2);
-		quiet = is_drained(machine) ? quiet + 1 : 0;
+		quiet = !passed && is_drained(machine);
 	}
 	serial_drain(&serial_com1);
 	serial_drain(&serial_com2);

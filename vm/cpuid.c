@@ -40,8 +40,9 @@ struct cpuid_row {
 	 BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29) |     \
 	 BIT(30) | BIT(31))
 #define LEAF_7_EBX_TSC_ADJUST BIT(1)
-/* VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ */
-#define LEAF_7_ECX (BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
+/* VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID */
+#define LEAF_7_ECX \
+	(BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(22))
 /* 4VNNIW, 4FMAPS, FSRM, VP2INTERSECT */
 #define LEAF_7_EDX (BIT(2) | BIT(3) | BIT(4) | BIT(8))
 /* AVX-VNNI, AVX512-BF16 */
@@ -50,8 +51,8 @@ struct cpuid_row {
 #define LEAF_D_1_EAX (BIT(0) | BIT(1) | BIT(2))
 /* LAHF, AltMovCr8, ABM, SSE4A, MISALIGNSSE, 3DNOWPREFETCH, XOP, FMA4, TBM */
 #define LEAF_80000001_ECX (BIT(0) | BIT(4) | BIT(5) | BIT(6) | BIT(7) | BIT(8) | BIT(11) | BIT(16) | BIT(21))
-/* SYSCALL, NX, MMXEXT, FFXSR, 1 GiB pages, LM, 3DNOWEXT, 3DNOW */
-#define LEAF_80000001_EDX (BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(29) | BIT(30) | BIT(31))
+/* SYSCALL, NX, MMXEXT, FFXSR, 1 GiB pages, RDTSCP, LM, 3DNOWEXT, 3DNOW */
+#define LEAF_80000001_EDX (BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29) | BIT(30) | BIT(31))
 /* the copies of leaf 1 that AMD has there: its bits 0-17, 23, 24 */
 #define LEAF_80000001_EDX_COPIES (LEAF_1_EDX & (0x3ffffu | BIT(23) | BIT(24)))
 #define LEAF_80000007_EDX_INVARIANT_TSC BIT(8)

@@ -6,6 +6,8 @@
 #include "vm/instruction.h"
 #include "vm/machine.h"
 
+#define PAGE_BYTES 4096u
+
 #define FLAG_CF (1ull << 0)
 #define FLAG_PF (1ull << 2)
 #define FLAG_AF (1ull << 4)
@@ -26,6 +28,61 @@ static void put(uint64_t *gpr, uint64_t value, unsigned bytes)
 	uint64_t mask = mask_of(bytes);
 
 	*gpr = bytes == 4 ? value & mask : (*gpr & ~mask) | (value & mask);
+}
+
+/* The operand's memory: where the processor found the fault, and the linear address of its first byte. */
+struct operand {
+	const struct emulated_memory *memory;
+	uint64_t gpa, gva;
+};
+
+static bool crosses_page(const struct operand *operand, unsigned bytes)
+{
+	return (operand->gva & (PAGE_BYTES - 1)) + bytes > PAGE_BYTES;
+}
+
+/* One byte of an operand that lies in two pages, of which one may be RAM. */
+static uint8_t *byte_in_ram(const struct machine *machine, uint64_t gva, unsigned access, uint64_t *gpa)
+{
+	struct walk_state state = instruction_walk_state(machine);
+	uint32_t error;
+
+	if (walk(&state, &machine->ram, gva, access | instruction_user_access(machine), gpa, &error) != WALK_OK)
+		return NULL;
+	return machine->ram.span(machine->ram.context, *gpa, 1);
+}
+
+static uint64_t load(struct machine *machine, const struct operand *operand, unsigned bytes)
+{
+	uint64_t value = 0;
+
+	if (!crosses_page(operand, bytes))
+		return operand->memory->read(machine, operand->gpa, bytes);
+	for (unsigned i = 0; i < bytes; i++) {
+		uint64_t gpa = 0;
+		const uint8_t *at = byte_in_ram(machine, operand->gva + i, 0, &gpa);
+		uint64_t byte = at ? *at : operand->memory->read(machine, gpa, 1) & 0xff;
+
+		value |= byte << 8 * i;
+	}
+	return value;
+}
+
+static void store(struct machine *machine, const struct operand *operand, uint64_t value, unsigned bytes)
+{
+	if (!crosses_page(operand, bytes)) {
+		operand->memory->write(machine, operand->gpa, value, bytes);
+		return;
+	}
+	for (unsigned i = 0; i < bytes; i++, value >>= 8) {
+		uint64_t gpa = 0;
+		uint8_t *at = byte_in_ram(machine, operand->gva + i, WALK_WRITE, &gpa);
+
+		if (at)
+			*at = (uint8_t)value;
+		else
+			operand->memory->write(machine, gpa, value & 0xff, 1);
+	}
 }
 
 static uint64_t get_source(const struct machine *machine, const struct instruction *i)
@@ -105,10 +162,9 @@ static uint64_t compute(struct machine *machine, const struct instruction *i, ui
 	return result;
 }
 
-static void arithmetic(struct machine *machine, const struct instruction *i, uint64_t gpa,
-		       const struct emulated_memory *memory)
+static void arithmetic(struct machine *machine, const struct instruction *i, const struct operand *operand)
 {
-	uint64_t stored = memory->read(machine, gpa, i->memory_bytes) & mask_of(i->memory_bytes);
+	uint64_t stored = load(machine, operand, i->memory_bytes) & mask_of(i->memory_bytes);
 	uint64_t other = get_source(machine, i), result;
 	bool writes;
 
@@ -116,48 +172,45 @@ static void arithmetic(struct machine *machine, const struct instruction *i, uin
 	if (!writes)
 		return;
 	if (i->to_memory)
-		memory->write(machine, gpa, result, i->memory_bytes);
+		store(machine, operand, result, i->memory_bytes);
 	else
 		put_register(machine, i, result);
 }
 
-static void bit_test(struct machine *machine, const struct instruction *i, uint64_t gpa,
-		     const struct emulated_memory *memory)
+static void bit_test(struct machine *machine, const struct instruction *i, const struct operand *operand)
 {
-	uint64_t stored = memory->read(machine, gpa, i->memory_bytes);
+	uint64_t stored = load(machine, operand, i->memory_bytes);
 	uint64_t bit = 1ull << (get_source(machine, i) & (8u * i->memory_bytes - 1));
 	uint64_t *rflags = &machine->vcpu.registers.rflags;
 
 	*rflags = (*rflags & ~FLAG_CF) | (stored & bit ? FLAG_CF : 0);
 	if (i->operation == OPERATION_BTS)
-		memory->write(machine, gpa, stored | bit, i->memory_bytes);
+		store(machine, operand, stored | bit, i->memory_bytes);
 	else if (i->operation == OPERATION_BTR)
-		memory->write(machine, gpa, stored & ~bit, i->memory_bytes);
+		store(machine, operand, stored & ~bit, i->memory_bytes);
 	else if (i->operation == OPERATION_BTC)
-		memory->write(machine, gpa, stored ^ bit, i->memory_bytes);
+		store(machine, operand, stored ^ bit, i->memory_bytes);
 }
 
-static void move(struct machine *machine, const struct instruction *i, uint64_t gpa,
-		 const struct emulated_memory *memory)
+static void move(struct machine *machine, const struct instruction *i, const struct operand *operand)
 {
 	uint64_t value;
 
 	if (i->to_memory) {
-		memory->write(machine, gpa, get_source(machine, i), i->memory_bytes);
+		store(machine, operand, get_source(machine, i), i->memory_bytes);
 		return;
 	}
-	value = memory->read(machine, gpa, i->memory_bytes) & mask_of(i->memory_bytes);
+	value = load(machine, operand, i->memory_bytes) & mask_of(i->memory_bytes);
 	if (i->operation == OPERATION_MOVSX && value >> (8 * i->memory_bytes - 1) & 1)
 		value |= ~mask_of(i->memory_bytes);
 	put_register(machine, i, value);
 }
 
-static void exchange(struct machine *machine, const struct instruction *i, uint64_t gpa,
-		     const struct emulated_memory *memory)
+static void exchange(struct machine *machine, const struct instruction *i, const struct operand *operand)
 {
-	uint64_t value = memory->read(machine, gpa, i->memory_bytes);
+	uint64_t value = load(machine, operand, i->memory_bytes);
 
-	memory->write(machine, gpa, get_source(machine, i), i->memory_bytes);
+	store(machine, operand, get_source(machine, i), i->memory_bytes);
 	put_register(machine, i, value);
 }
 
@@ -236,8 +289,19 @@ static bool emulate_string(struct machine *machine, const struct instruction *i,
 	return true;
 }
 
+/* The linear address of the memory operand. */
+static uint64_t operand_gva(const struct machine *machine, const struct instruction *i)
+{
+	struct segment_register segment;
+
+	machine->ops->get_segment(&machine->vcpu, i->memory.segment, &segment);
+	return segment.base + decode_offset(i, &machine->vcpu.registers);
+}
+
 bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa, const struct emulated_memory *memory)
 {
+	struct operand operand = { memory, gpa, operand_gva(machine, i) };
+
 	switch ((enum operation)i->operation) {
 	case OPERATION_OTHER:
 		return false;
@@ -253,21 +317,21 @@ bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa,
 	case OPERATION_XOR:
 	case OPERATION_CMP:
 	case OPERATION_TEST:
-		arithmetic(machine, i, gpa, memory);
+		arithmetic(machine, i, &operand);
 		break;
 	case OPERATION_MOV:
 	case OPERATION_MOVZX:
 	case OPERATION_MOVSX:
-		move(machine, i, gpa, memory);
+		move(machine, i, &operand);
 		break;
 	case OPERATION_XCHG:
-		exchange(machine, i, gpa, memory);
+		exchange(machine, i, &operand);
 		break;
 	case OPERATION_BT:
 	case OPERATION_BTS:
 	case OPERATION_BTR:
 	case OPERATION_BTC:
-		bit_test(machine, i, gpa, memory);
+		bit_test(machine, i, &operand);
 		break;
 	}
 	machine->ops->advance(&machine->vcpu, i->length);

@@ -63,6 +63,7 @@ void machine_end(struct machine *machine, enum machine_end end)
 	bool first = machine->end == END_NOT;
 
 	if (first) {
+		console_drain(machine); /* what the guest said comes before what is said of it */
 		machine->end = end;
 		eventlog_add(&machine_log, LOG_ENDED, machine->now_ns, machine->host_tsc, end, 0);
 		message(row->number, "%s", row->text);
@@ -98,7 +99,7 @@ void machine_request(void *context, enum machine_request what, unsigned value)
 
 static void print_line(const char *line)
 {
-	message_text("  %s\r\n", line);
+	message_text("  %s", line);
 }
 
 static void print_event(void *context, const char *text)
@@ -127,6 +128,7 @@ static void dump_registers(const struct machine *machine)
 
 void machine_stop_with_dump(struct machine *machine, const char *why, const struct vcpu_exit *exit)
 {
+	console_drain(machine);
 	message(401, "the guest is stopped: %s; exit %s, guest time %lu ns", why,
 		exit ? machine_exit_names[exit->kind] : "none", machine->now_ns);
 	dump_registers(machine);

@@ -15,12 +15,21 @@
 #include "vm/port_string.h"
 
 #define LOW_HALF 0xffffffffull
+#define MSR_TSC_AUX 0xc0000103
 #define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
-#define CR0_CD_NW (3ull << 29)
+
+#define CR0_PE (1ull << 0)
+#define CR0_ET (1ull << 4)
+#define CR0_NW (1ull << 29)
+#define CR0_CD (1ull << 30)
+#define CR0_PG (1ull << 31)
+#define CR0_RESERVED 0x1ffaffc0ull /* read as zero, whatever was written */
+#define SEGMENT_LONG 0x200u
 
 #define CR4_PAE (1ull << 5)
 #define CR4_PCIDE (1ull << 17)
+#define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
 /* KVM's own error number, not Linux's ENOSYS (Linux uapi/linux/kvm_para.h). */
@@ -186,18 +195,26 @@ static void on_wrmsr(struct machine *machine, const struct vcpu_exit *exit)
 		machine_raise(machine, VECTOR_GP, 0);
 }
 
-/* RDTSCP is hidden; where the processor reports it as RDTSC, the length of the instruction tells (QEMU does). */
-static void on_rdtsc(struct machine *machine, const struct vcpu_exit *exit)
+static void give_tsc(struct machine *machine, const struct vcpu_exit *exit, bool with_aux)
 {
 	uint64_t tsc = machine->now_ns + machine->tsc_adjust;
 
-	if (instruction_is_rdtscp(machine, exit)) {
-		machine_raise(machine, VECTOR_UD, NO_ERROR_CODE);
-		return;
-	}
 	set_low(machine, RAX, tsc);
 	set_low(machine, RDX, tsc >> 32);
+	if (with_aux)
+		set_low(machine, RCX, rdmsr(MSR_TSC_AUX));
 	machine_advance(machine, exit);
+}
+
+/* Some processors report RDTSCP as RDTSC: its bytes tell (QEMU does). */
+static void on_rdtsc(struct machine *machine, const struct vcpu_exit *exit)
+{
+	give_tsc(machine, exit, instruction_is_rdtscp(machine, exit));
+}
+
+static void on_rdtscp(struct machine *machine, const struct vcpu_exit *exit)
+{
+	give_tsc(machine, exit, true);
 }
 
 static void on_memory(struct machine *machine, const struct vcpu_exit *exit)
@@ -222,22 +239,52 @@ static bool cr4_is_legal(struct machine *machine, uint64_t value)
 	return true;
 }
 
+/* APM 2 3.1.1 and 14.6: what CR0 may hold, and how paging becomes long mode or leaves it. Returns whether the value was taken. */
+static bool take_cr0(struct machine *machine, uint64_t value)
+{
+	const struct virt_ops *ops = machine->ops;
+	uint64_t efer = ops->get(&machine->vcpu, EFER), cr4 = ops->get(&machine->vcpu, CR4);
+	struct segment_register cs;
+
+	value = (value & ~CR0_RESERVED) | CR0_ET;
+	if (value >> 32 || (value & CR0_PG && !(value & CR0_PE)) || (value & CR0_NW && !(value & CR0_CD)))
+		return false;
+	ops->get_segment(&machine->vcpu, CS, &cs);
+	if (value & CR0_PG && !(ops->get(&machine->vcpu, CR0) & CR0_PG) && efer & EFER_LME) {
+		if (!(cr4 & CR4_PAE) || cs.attributes & SEGMENT_LONG)
+			return false;
+		ops->set(&machine->vcpu, EFER, efer | EFER_LMA);
+	} else if (!(value & CR0_PG)) {
+		if (cr4 & CR4_PCIDE || (efer & EFER_LMA && cs.attributes & SEGMENT_LONG))
+			return false;
+		ops->set(&machine->vcpu, EFER, efer & ~EFER_LMA);
+	}
+	ops->set(&machine->vcpu, CR0, value);
+	return true;
+}
+
+static bool take_cr4(struct machine *machine, uint64_t value)
+{
+	if (!cr4_is_legal(machine, value))
+		return false;
+	machine->ops->set(&machine->vcpu, CR4, value);
+	return true;
+}
+
 static void on_write_cr(struct machine *machine, const struct vcpu_exit *exit)
 {
 	enum gpr source;
 	unsigned length = instruction_mov_to_cr(machine, &source);
-	uint64_t value = machine->vcpu.registers.gpr[source];
+	uint64_t value = length ? machine->vcpu.registers.gpr[source] : 0;
 
-	if (!length)
+	if (!length) /* the bytes have changed since, or LMSW and CLTS, which the engine does not hand on */
 		return;
 	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
 		value &= LOW_HALF;
-	if (!cr4_is_legal(machine, value)) {
+	if (exit->cr.which == CR0 ? take_cr0(machine, value) : take_cr4(machine, value))
+		machine->ops->advance(&machine->vcpu, length);
+	else
 		machine_raise(machine, VECTOR_GP, 0);
-		return;
-	}
-	machine->ops->set(&machine->vcpu, exit->cr.which, value);
-	machine->ops->advance(&machine->vcpu, length);
 }
 
 /* SDM 2D "XSETBV": the combinations that the processor refuses, and no state that CPUID does not offer. */
@@ -326,7 +373,7 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct machine *machine, const st
 	[EXIT_RDMSR] = on_rdmsr,
 	[EXIT_WRMSR] = on_wrmsr,
 	[EXIT_RDTSC] = on_rdtsc,
-	[EXIT_RDTSCP] = on_forbidden,
+	[EXIT_RDTSCP] = on_rdtscp,
 	[EXIT_MEMORY] = on_memory,
 	[EXIT_WRITE_CR] = on_write_cr,
 	[EXIT_XSETBV] = on_xsetbv,

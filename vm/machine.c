@@ -180,12 +180,17 @@ static void start_time(struct machine *machine, uint64_t host_hz)
 static void print_event(void *context, const char *text)
 {
 	(void)context;
-	message_text("  %s\r\n", text);
+	message_text("  %s", text);
 }
 
 static void on_panic(void)
 {
 	eventlog_last(&machine_log, PANIC_EVENTS, print_event, NULL);
+}
+
+static void say_on_console(const char *line)
+{
+	mux_say(&the_machine.console.mux, line);
 }
 
 _Noreturn void machine_main(const struct boot_info *boot, const struct host_facts *host, const struct virt_ops *ops)
@@ -205,7 +210,7 @@ _Noreturn void machine_main(const struct boot_info *boot, const struct host_fact
 	program_legacy_chips(machine);
 	message(400, "the guest starts: %lu MiB, rate %lu/%lu, host TSC %lu Hz", machine->map.ram_bytes >> 20,
 		machine->rate.num, machine->rate.den, machine->line.host_hz);
-	message_set_buffered(true);
+	message_set_console(say_on_console);
 	for (;;)
 		machine_turn(machine);
 }

@@ -18,20 +18,25 @@ struct string_access {
 	enum gpr index;
 };
 
-static struct string_access begin(const struct machine *machine, const struct vcpu_exit *exit)
+/* False: the instruction is no longer there. */
+static bool begin(const struct machine *machine, const struct vcpu_exit *exit, struct string_access *access)
 {
 	struct segment_register segment;
+	struct instruction instruction;
 	struct string_access s = {
 		.state = instruction_walk_state(machine),
-		.mask = exit->port.address_bytes >= 8 ? UINT64_MAX : (1ull << 8 * exit->port.address_bytes) - 1,
 		.step = machine->vcpu.registers.rflags & RFLAGS_DF ? 0 - (uint64_t)exit->port.bytes : exit->port.bytes,
 		.access = instruction_user_access(machine) | (exit->port.in ? WALK_WRITE : 0),
 		.index = exit->port.in ? RDI : RSI,
 	};
 
-	machine->ops->get_segment(&machine->vcpu, exit->port.in ? ES : exit->port.segment, &segment);
+	if (!instruction_fetch(machine, &instruction))
+		return false;
+	s.mask = instruction.address_bytes >= 8 ? UINT64_MAX : (1ull << 8 * instruction.address_bytes) - 1;
+	machine->ops->get_segment(&machine->vcpu, exit->port.in ? ES : instruction.memory.segment, &segment);
 	s.base = segment.base;
-	return s;
+	*access = s;
+	return true;
 }
 
 static void add_to(uint64_t *gpr, uint64_t value, uint64_t mask)
@@ -66,11 +71,13 @@ static enum walk_result transfer(struct machine *machine, const struct vcpu_exit
 
 void port_string(struct machine *machine, const struct vcpu_exit *exit)
 {
-	struct string_access s = begin(machine, exit);
+	struct string_access s;
 	uint64_t *gpr = machine->vcpu.registers.gpr;
 	unsigned left = exit->port.rep ? ELEMENTS_PER_EXIT : 1;
 	uint32_t error = 0;
 
+	if (!begin(machine, exit, &s))
+		return;
 	for (; left && (!exit->port.rep || gpr[RCX] & s.mask) && !machine->end; left--) {
 		uint64_t gva = s.base + (gpr[s.index] & s.mask);
 		enum walk_result result = transfer(machine, exit, &s, gva, &error);

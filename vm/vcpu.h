@@ -66,9 +66,7 @@ struct vcpu_exit {
 			uint16_t port;
 			uint8_t bytes;
 			bool in;
-			bool rep;             /* and for string instructions: */
-			uint8_t address_bytes; /* 2, 4, 8 */
-			enum segment segment; /* of the source of OUTS */
+			bool rep; /* for string instructions, whose bytes say the rest */
 		} port;
 		struct {
 			uint64_t gpa;
