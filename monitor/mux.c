@@ -183,7 +183,7 @@ void mux_say(struct mux *mux, const char *text)
 {
 	clear_line(mux);
 	print_line(mux, text);
-	if (mux->in_monitor)
+	if (mux->in_monitor && !mux->executing)
 		prompt(mux);
 	ring_drain(&mux->output, &mux->line);
 }
@@ -207,13 +207,24 @@ static void do_line(void *context, const char *text)
 	mux_say(to->mux, line);
 }
 
+/* GRUB lets any byte into the command line. */
+static void copy_printable(char *out, size_t bytes, const char *text)
+{
+	size_t i;
+
+	for (i = 0; text[i] && i < bytes - 1; i++)
+		out[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+	out[i] = 0;
+}
+
 void mux_do(struct mux *mux, uint64_t at_ns, const char *command)
 {
-	char time[FIGURE_BYTES];
-	struct do_reply to = { .mux = mux, .time = time, .command = command };
+	char time[FIGURE_BYTES], shown[128];
+	struct do_reply to = { .mux = mux, .time = time, .command = shown };
 	struct reply reply = { &to, do_line };
 	enum monitor_result result;
 
+	copy_printable(shown, sizeof shown, command);
 	figure_duration(time, sizeof time, at_ns);
 	result = monitor_execute(mux->monitor, command, &reply);
 	if (!to.answered)

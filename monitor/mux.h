@@ -28,7 +28,7 @@ struct mux {
 	struct editor editor;
 	int escape;               /* 0..255 or MUX_ESCAPE_NONE */
 	bool in_monitor;
-	bool executing;           /* a typed command: no prompt, even if it polls */
+	bool executing;           /* a typed command: no prompt comes between it and its answer */
 	bool prompted;            /* the last thing on the screen is the prompt with what is typed */
 	bool mid_line;            /* the guest's last byte was no line feed */
 	bool guest_wrote;         /* since the last mux_poll */

@@ -336,6 +336,21 @@ static void guest_says_goodbye(struct machine *ending)
 	guest_sends("goodbye\n");
 }
 
+static void foliot_says(struct machine *changed)
+{
+	(void)changed;
+	mux_say(&mux, "foliot: a message");
+	mux_poll(&mux);
+}
+
+static void a_message_within_a_command_brings_no_prompt(void **state)
+{
+	(void)state;
+	machine.changed = foliot_says;
+	type("\x1dpause\r");
+	expect_sent("foliot> pause\r\nfoliot: a message\r\npaused at guest time 5s\r\nfoliot> ");
+}
+
 /* quit does not come back: what the guest has said must get out while the command is being executed. */
 static void quit_lets_the_guests_output_go(void **state)
 {
@@ -406,6 +421,9 @@ static void do_prints_what_it_did(void **state)
 	mux_do(&mux, 0, "help pause");
 	expect_sent("foliot: do 0s: help pause -> pause \r\nfoliot:     stop the guest and its time\r\n"
 		    "foliot:     as in: pause\r\n");
+	mux_do(&mux, 0, "rate\x1b[2J\xff 10");
+	expect_sent("foliot: do 0s: rate?[2J? 10 -> "
+		    "a command is at most 255 printable ASCII characters: nothing done\r\n");
 	mux_do(&mux, 1, "");
 	expect_sent("foliot: do 0.000000001s:  -> done\r\n");
 	type("\x1d");
@@ -581,6 +599,7 @@ int main(void)
 		cmocka_unit_test_setup(output_beyond_the_ring_is_counted, reset),
 		cmocka_unit_test_setup(a_line_end_is_never_halved, reset),
 		cmocka_unit_test_setup(the_prompt_is_wiped_before_the_guest_writes, reset),
+		cmocka_unit_test_setup(a_message_within_a_command_brings_no_prompt, reset),
 		cmocka_unit_test_setup(quit_lets_the_guests_output_go, reset),
 		cmocka_unit_test_setup(guest_output_waits_while_a_line_is_typed, reset),
 		cmocka_unit_test_setup(no_prompt_after_the_start_of_a_line, reset),
