@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Building the tables at fixed places in one page. The FADT says that the machine is always in ACPI mode
+ * (SMI_CMD is 0), has ISA devices but neither an 8042, a VGA, MSI nor ASPM, and is reset by port CF9h. */
+#include "vm/acpi_tables.h"
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "devices/pmtimer.h"
+#include "devices/reset.h"
+#include "devices/rtc.h"
+#include "vm/aml.h"
+#include "vm/bytes.h"
+
+/* Where in the page each table is. The FACS wants 64 bytes' alignment (5.2.10). */
+enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x080, FACS = 0x0c0, FADT = 0x100, DSDT = 0x240 };
+
+#define OEM_ID "FOLIOT"
+#define OEM_TABLE_ID "FOLIOTVM"
+#define CREATOR_ID "FOLI"
+
+#define RSDP_OEM_ID 9
+#define RSDP_REVISION 15
+#define RSDP_RSDT 16
+#define RSDP_LENGTH 20
+#define RSDP_XSDT 24
+#define RSDP_CHECKSUM 8
+#define RSDP_CHECKSUM_BYTES 20
+#define RSDP_EXTENDED_CHECKSUM 32
+#define RSDP_BYTES 36
+
+/* The header of every table but RSDP and FACS (5.2.6). */
+#define HEADER_LENGTH 4
+#define HEADER_REVISION 8
+#define HEADER_CHECKSUM 9
+#define HEADER_OEM_ID 10
+#define HEADER_OEM_TABLE_ID 16
+#define HEADER_OEM_REVISION 24
+#define HEADER_CREATOR_ID 28
+#define HEADER_CREATOR_REVISION 32
+#define HEADER_BYTES 36
+
+#define FACS_VERSION 32
+#define FACS_BYTES 64
+
+/* Table 5.9 */
+#define FADT_FIRMWARE_CTRL 36
+#define FADT_DSDT 40
+#define FADT_SCI_INT 46
+#define FADT_PM1A_EVT_BLK 56
+#define FADT_PM1A_CNT_BLK 64
+#define FADT_PM_TMR_BLK 76
+#define FADT_PM1_EVT_LEN 88
+#define FADT_PM1_CNT_LEN 89
+#define FADT_PM_TMR_LEN 91
+#define FADT_P_LVL2_LAT 96
+#define FADT_P_LVL3_LAT 98
+#define FADT_CENTURY 108
+#define FADT_IAPC_BOOT_ARCH 109
+#define FADT_FLAGS 112
+#define FADT_RESET_REG 116
+#define FADT_RESET_VALUE 128
+#define FADT_X_DSDT 140
+#define FADT_X_PM1A_EVT_BLK 148
+#define FADT_X_PM1A_CNT_BLK 172
+#define FADT_X_PM_TMR_BLK 208
+#define FADT_BYTES 276
+#define FADT_REVISION 6
+
+#define NO_C2_LATENCY_US 101 /* above 100: C2 is not supported; C3 likewise above 1000 */
+#define NO_C3_LATENCY_US 1001
+
+/* Table 5.10 */
+#define FLAG_WBINVD (1u << 0)
+#define FLAG_PROC_C1 (1u << 2)
+#define FLAG_SLP_BUTTON (1u << 5) /* none as a fixed feature */
+#define FLAG_FIX_RTC (1u << 6)    /* no wake-up by the RTC */
+#define FLAG_TMR_VAL_EXT (1u << 8)
+#define FLAG_RESET_REG_SUP (1u << 10)
+
+/* Table 5.11 */
+#define BOOT_LEGACY_DEVICES (1u << 0)
+#define BOOT_NO_VGA (1u << 2)
+#define BOOT_NO_MSI (1u << 3)
+#define BOOT_NO_ASPM (1u << 4)
+
+/* Generic address structure (5.2.3.2). */
+#define GAS_SYSTEM_IO 1
+#define GAS_ACCESS_BYTE 1
+#define GAS_ACCESS_WORD 2
+#define GAS_ACCESS_DWORD 3
+
+static const struct aml_isa_device devices[] = {
+	{ "PIC_", 0x0000, { { 0x20, 2 }, { 0xa0, 2 } }, 2 },
+	{ "TIMR", 0x0100, { { 0x40, 4 }, { 0, 0 } }, 0 },
+	{ "RTC_", 0x0b00, { { RTC_PORT_INDEX, 2 }, { 0, 0 } }, RTC_IRQ },
+	{ "COM1", 0x0501, { { 0x3f8, 8 }, { 0, 0 } }, 4 },
+};
+
+static uint32_t gpa_of(unsigned table)
+{
+	return (uint32_t)ACPI_TABLES_RSDP_GPA + table;
+}
+
+/* The byte that makes the sum of all bytes 0. */
+static uint8_t checksum(const uint8_t *table, size_t bytes)
+{
+	uint8_t sum = 0;
+
+	while (bytes--)
+		sum = (uint8_t)(sum + *table++);
+	return (uint8_t)-sum;
+}
+
+/* Fills the header of a table whose content is written. */
+static void seal(uint8_t *table, const char *signature, uint8_t revision, size_t bytes)
+{
+	memcpy(table, signature, 4);
+	put32(table + HEADER_LENGTH, (uint32_t)bytes);
+	table[HEADER_REVISION] = revision;
+	memcpy(table + HEADER_OEM_ID, OEM_ID, 6);
+	memcpy(table + HEADER_OEM_TABLE_ID, OEM_TABLE_ID, 8);
+	put32(table + HEADER_OEM_REVISION, 1);
+	memcpy(table + HEADER_CREATOR_ID, CREATOR_ID, 4);
+	put32(table + HEADER_CREATOR_REVISION, 1);
+	table[HEADER_CHECKSUM] = checksum(table, bytes);
+}
+
+static void build_roots(uint8_t *page)
+{
+	uint8_t *rsdp = page + RSDP;
+
+	put32(page + RSDT + HEADER_BYTES, gpa_of(FADT));
+	seal(page + RSDT, "RSDT", 1, HEADER_BYTES + 4);
+	put64(page + XSDT + HEADER_BYTES, gpa_of(FADT));
+	seal(page + XSDT, "XSDT", 1, HEADER_BYTES + 8);
+	memcpy(rsdp, "RSD PTR ", 8);
+	memcpy(rsdp + RSDP_OEM_ID, OEM_ID, 6);
+	rsdp[RSDP_REVISION] = 2;
+	put32(rsdp + RSDP_RSDT, gpa_of(RSDT));
+	put32(rsdp + RSDP_LENGTH, RSDP_BYTES);
+	put64(rsdp + RSDP_XSDT, gpa_of(XSDT));
+	rsdp[RSDP_CHECKSUM] = checksum(rsdp, RSDP_CHECKSUM_BYTES);
+	rsdp[RSDP_EXTENDED_CHECKSUM] = checksum(rsdp, RSDP_BYTES);
+}
+
+static void put_register(uint8_t *at, uint16_t port, unsigned bytes, uint8_t access)
+{
+	at[0] = GAS_SYSTEM_IO;
+	at[1] = (uint8_t)(bytes * 8);
+	at[2] = 0;
+	at[3] = access;
+	put64(at + 4, port);
+}
+
+static void build_fadt(uint8_t *fadt)
+{
+	put32(fadt + FADT_FIRMWARE_CTRL, gpa_of(FACS));
+	put32(fadt + FADT_DSDT, gpa_of(DSDT));
+	put16(fadt + FADT_SCI_INT, PM_SCI_IRQ);
+	put32(fadt + FADT_PM1A_EVT_BLK, PM1A_EVT_PORT);
+	put32(fadt + FADT_PM1A_CNT_BLK, PM1A_CNT_PORT);
+	put32(fadt + FADT_PM_TMR_BLK, PM_TMR_PORT);
+	fadt[FADT_PM1_EVT_LEN] = PM1A_EVT_BYTES;
+	fadt[FADT_PM1_CNT_LEN] = PM1A_CNT_BYTES;
+	fadt[FADT_PM_TMR_LEN] = PM_TMR_BYTES;
+	put16(fadt + FADT_P_LVL2_LAT, NO_C2_LATENCY_US);
+	put16(fadt + FADT_P_LVL3_LAT, NO_C3_LATENCY_US);
+	fadt[FADT_CENTURY] = RTC_CENTURY;
+	put16(fadt + FADT_IAPC_BOOT_ARCH, BOOT_LEGACY_DEVICES | BOOT_NO_VGA | BOOT_NO_MSI | BOOT_NO_ASPM);
+	put32(fadt + FADT_FLAGS, FLAG_WBINVD | FLAG_PROC_C1 | FLAG_SLP_BUTTON | FLAG_FIX_RTC | FLAG_TMR_VAL_EXT |
+					 FLAG_RESET_REG_SUP);
+	put_register(fadt + FADT_RESET_REG, RESET_PORT_CF9, 1, GAS_ACCESS_BYTE);
+	fadt[FADT_RESET_VALUE] = RESET_CF9_VALUE;
+	put64(fadt + FADT_X_DSDT, gpa_of(DSDT)); /* X_FIRMWARE_CTRL stays 0: one of the two only */
+	put_register(fadt + FADT_X_PM1A_EVT_BLK, PM1A_EVT_PORT, PM1A_EVT_BYTES, GAS_ACCESS_WORD);
+	put_register(fadt + FADT_X_PM1A_CNT_BLK, PM1A_CNT_PORT, PM1A_CNT_BYTES, GAS_ACCESS_WORD);
+	put_register(fadt + FADT_X_PM_TMR_BLK, PM_TMR_PORT, PM_TMR_BYTES, GAS_ACCESS_DWORD);
+	seal(fadt, "FACP", FADT_REVISION, FADT_BYTES);
+}
+
+static void build_facs(uint8_t *facs)
+{
+	memcpy(facs, "FACS", 4);
+	put32(facs + HEADER_LENGTH, FACS_BYTES);
+	facs[FACS_VERSION] = 2;
+}
+
+static void build_dsdt(uint8_t *dsdt, const uint8_t *end)
+{
+	static const uint8_t s5[] = { PM_SLP_TYP_S5, PM_SLP_TYP_S5, 0, 0 };
+	struct aml aml = { dsdt + HEADER_BYTES };
+	uint8_t *scope;
+
+	aml_name_package(&aml, "_S5_", s5, sizeof s5);
+	scope = aml_open_scope(&aml, "_SB_");
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
+		aml_device(&aml, &devices[i]);
+	aml_close(&aml, scope);
+	ASSERT(aml.at <= end);
+	seal(dsdt, "DSDT", 2, (size_t)(aml.at - dsdt));
+}
+
+void acpi_tables_build(const struct guest_ram *ram)
+{
+	uint8_t *page = ram->span(ram->context, ACPI_TABLES_RSDP_GPA, ACPI_TABLES_BYTES);
+
+	ASSERT(page);
+	memset(page, 0, ACPI_TABLES_BYTES);
+	build_roots(page);
+	build_facs(page + FACS);
+	build_fadt(page + FADT);
+	build_dsdt(page + DSDT, page + ACPI_TABLES_BYTES);
+}
