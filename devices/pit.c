@@ -78,7 +78,6 @@ static void pit_accepted(void *device, uint64_t now_ns)
 	}
 }
 
-/* What was due by now comes before a write that changes the course of channel 0. */
 static void run_if_due(struct pit *pit, struct event *event, uint64_t now_ns)
 {
 	if (!event->queued || event->due_ns > now_ns)
@@ -128,18 +127,46 @@ static void follow(struct pit *pit, enum pit_change change, uint64_t now_ns)
 	}
 }
 
-static void write_counter(struct pit *pit, unsigned channel, uint8_t byte, uint64_t now_ns)
+/* Whether OUT of channel 0 is low for the one pulse of mode 4: what ends it early brings the edge early. */
+static bool in_strobe(struct pit *pit, uint64_t now_ns)
 {
-	enum pit_change change;
+	return pit->counters[0].mode == PIT_SOFTWARE_STROBE && !pit_counter_out(&pit->counters[0], now_ns);
+}
 
-	if (channel != 0) {
-		pit_counter_write(&pit->counters[channel], byte, now_ns);
-		return;
-	}
+/* Interrupts that were due by now come before a write that changes the course of channel 0. */
+static void run_due(struct pit *pit, uint64_t now_ns)
+{
 	run_if_due(pit, &pit->tick.event, now_ns);
 	run_if_due(pit, &pit->one_shot.event, now_ns);
+}
+
+static void write_counter_0(struct pit *pit, uint8_t byte, uint64_t now_ns)
+{
+	bool strobe = in_strobe(pit, now_ns);
+	enum pit_change change;
+
+	run_due(pit, now_ns);
 	change = pit_counter_write(&pit->counters[0], byte, now_ns);
+	if (strobe && change == PIT_LOADED)
+		one_shot_fire(pit, now_ns);
 	follow(pit, change, now_ns);
+}
+
+static void program_0(struct pit *pit, uint8_t control, uint64_t now_ns)
+{
+	run_due(pit, now_ns);
+	if (in_strobe(pit, now_ns))
+		one_shot_fire(pit, now_ns);
+	pit_counter_program(&pit->counters[0], control, now_ns);
+	follow(pit, PIT_STOPPED, now_ns);
+}
+
+static void write_counter(struct pit *pit, unsigned channel, uint8_t byte, uint64_t now_ns)
+{
+	if (channel == 0)
+		write_counter_0(pit, byte, now_ns);
+	else
+		pit_counter_write(&pit->counters[channel], byte, now_ns);
 }
 
 static void read_back(struct pit *pit, uint8_t command, uint64_t now_ns)
@@ -156,14 +183,10 @@ static void read_back(struct pit *pit, uint8_t command, uint64_t now_ns)
 
 static void program(struct pit *pit, unsigned channel, uint8_t control, uint64_t now_ns)
 {
-	if (channel != 0) {
+	if (channel == 0)
+		program_0(pit, control, now_ns);
+	else
 		pit_counter_program(&pit->counters[channel], control, now_ns);
-		return;
-	}
-	run_if_due(pit, &pit->tick.event, now_ns);
-	run_if_due(pit, &pit->one_shot.event, now_ns);
-	pit_counter_program(&pit->counters[0], control, now_ns);
-	follow(pit, PIT_STOPPED, now_ns);
 }
 
 static void write_control(struct pit *pit, uint8_t control, uint64_t now_ns)

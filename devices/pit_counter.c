@@ -93,7 +93,7 @@ static uint32_t element(const struct pit_counter *counter, uint64_t now_ns)
 	uint32_t values = modulus(counter);
 
 	if (!counter->loaded)
-		return counter->held;
+		return counter->held % values;
 	switch (counter->mode) {
 	case PIT_RATE_GENERATOR:
 		return (counter->count - (uint32_t)(ticks % counter->count)) % values;
