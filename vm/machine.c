@@ -14,6 +14,7 @@
 #include "vm/acpi_tables.h"
 #include "vm/load.h"
 #include "vm/memory.h"
+#include "vm/smbios.h"
 
 #define NS_PER_SECOND 1000000000ull
 #define POLLS_PER_SECOND 1000
@@ -89,6 +90,7 @@ static void build_firmware(struct machine *machine)
 {
 	guest_map_build_bios_area(&machine->ram);
 	acpi_tables_build(&machine->ram);
+	smbios_build(&machine->ram);
 }
 
 static uint64_t ram_bytes(const struct guest_map *map, bool above_4g)
