@@ -54,7 +54,9 @@ static bool set_mode(struct settings *settings, const char *value)
 
 static bool set_tsc(struct settings *settings, const char *value)
 {
-	static const struct word words[] = { { "auto", TSC_AUTO }, { "scale", TSC_SCALE }, { "trap", TSC_TRAP }, { 0 } };
+	static const struct word words[] = {
+		{ "auto", TSC_AUTO }, { "scale", TSC_SCALE }, { "trap", TSC_TRAP }, { 0 },
+	};
 	int chosen;
 
 	if (!choose(words, value, &chosen))
@@ -80,17 +82,28 @@ static bool parse_policy(const char *value, enum tick_policy *policy)
 
 static bool set_tick_pit(struct settings *settings, const char *value)
 {
-	return parse_policy(value, &settings->tick_pit);
+	settings->own_pit = parse_policy(value, &settings->tick_pit);
+	return settings->own_pit;
 }
 
 static bool set_tick_rtc(struct settings *settings, const char *value)
 {
-	return parse_policy(value, &settings->tick_rtc);
+	settings->own_rtc = parse_policy(value, &settings->tick_rtc);
+	return settings->own_rtc;
 }
 
+/* For all timers that are not given one of their own, wherever in the line. */
 static bool set_tick(struct settings *settings, const char *value)
 {
-	return set_tick_pit(settings, value) && set_tick_rtc(settings, value);
+	enum tick_policy policy;
+
+	if (!parse_policy(value, &policy))
+		return false;
+	if (!settings->own_pit)
+		settings->tick_pit = policy;
+	if (!settings->own_rtc)
+		settings->tick_rtc = policy;
+	return true;
 }
 
 static bool set_rtc(struct settings *settings, const char *value)
@@ -262,8 +275,8 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Copies the next word, quotes taken out; a backslash keeps the next character as it is (GRUB writes them). Returns where the word ends. *fits: whether
- * all of it was copied. */
+/* Copies the next word, quotes taken out; a backslash keeps the next character as it is (GRUB writes them).
+ * Returns where the word ends. *fits: whether all of it was copied. */
 static const char *next_word(const char *text, char *word, bool *fits)
 {
 	size_t bytes = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Foliot's own command line, in Xen's manner: key=value words, quoted where they contain blanks. docs/command-line.md lists the keys. */
+ * Foliot's own command line, in Xen's manner: key=value words, quoted where they contain blanks.
+ * docs/command-line.md lists the keys. */
 #pragma once
 
 #include "timekeeping/rate.h"
@@ -28,18 +29,19 @@ struct settings {
 	enum tsc_delivery tsc;         /* tsc=        auto */
 	enum tick_policy tick_pit;     /* tick.pit=, tick=   slew */
 	enum tick_policy tick_rtc;     /* tick.rtc=, tick=   slew */
+	bool own_pit, own_rtc;         /* tick.pit=, tick.rtc= were given: tick= does not change them */
 	bool rtc_from_host;            /* rtc=host    the default */
 	int64_t rtc_unix;              /* rtc=2025-01-01T00:00:00 or seconds since 1970 */
 	uint64_t mem_mib;              /* mem=        0: all of it */
 	int escape;                    /* escape=^]   0..255; none: -1 */
 	uint16_t exit_port;            /* exit-port=  0: none */
 	enum on_reset on_reset;        /* on-reset=   stop */
-	enum on_death on_death;        /* on-death=   stay: a dead guest leaves a living monitor; leave: a test bed is left at once */
+	enum on_death on_death;        /* on-death=   stay: the monitor lives on; leave: a test bed is left at once */
 	size_t do_count;
 	struct settings_do dos[SETTINGS_DOS]; /* do=<duration>:<command>, sorted by time, equal times as written */
 };
 
-/* Fills settings with the defaults and what text says. A key that is unknown, malformed or given twice is named in a line to warn and
- * has no effect (of two, the first counts). text may be of any length and content. Pure. */
+/* Fills settings with the defaults and what text says. A key that is unknown, malformed or given twice is named
+ * in a line to warn and has no effect (of two, the first counts). text may be of any length and content. Pure. */
 void cmdline_parse(const char *text, struct settings *settings, void (*warn)(void *context, const char *line),
 		   void *context);

@@ -5,6 +5,7 @@
 #include "vm/quantity.h"
 
 #include "base/mem.h"
+#include "timekeeping/arith.h"
 
 /* value / scale, scale a power of ten */
 struct decimal {
@@ -75,17 +76,11 @@ static uint64_t read_unit(const char **at)
 
 static void cancel(uint64_t *a, uint64_t *b)
 {
-	uint64_t x = *a, y = *b;
+	uint64_t common = gcd(*a, *b);
 
-	while (y) {
-		uint64_t rest = x % y;
-
-		x = y;
-		y = rest;
-	}
-	if (x) {
-		*a /= x;
-		*b /= x;
+	if (common) {
+		*a /= common;
+		*b /= common;
 	}
 }
 
