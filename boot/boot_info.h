@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the loader told Foliot about the machine, in a form that does not depend on the loader. A copy: nothing in it points
- * into the loader's data, except for the modules' contents. */
+ * What the loader told Foliot about the machine, in a form that does not depend on the loader. A copy: nothing
+ * in it points into the loader's data, except for the modules' contents. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Bring-up: from the loader's hand-over to the machine, in the one order that works. What goes wrong here is said in a numbered message, on
- * serial first, as that needs nothing. */
+ * Bring-up: from the loader's hand-over to the machine, in the one order that works. What goes wrong here is
+ * said in a numbered message, on serial first, as that needs nothing. */
 #include "boot/boot_info.h"
 #include "base/mem.h"
 #include "boot/multiboot2.h"
@@ -30,7 +30,8 @@
 
 static struct boot_info info;
 
-/* Called by boot/entry.asm on the main stack: the loader's magic, its information, and where the image's high part was loaded. */
+/* Called by boot/entry.asm on the main stack: the loader's magic, its information, and where the image's high
+ * part was loaded. */
 void boot_main(uint32_t magic, uint32_t information_hpa, uint64_t loaded_hpa);
 
 static void read_loader_information(uint32_t magic, uint32_t information_hpa)
@@ -38,8 +39,8 @@ static void read_loader_information(uint32_t magic, uint32_t information_hpa)
 	struct refusal why;
 
 	if (magic != LOADER_MAGIC)
-		message_fatal(101, "not started by a Multiboot2 loader (EAX is %xh, not %xh): boot with GRUB's multiboot2 command", magic,
-		              LOADER_MAGIC);
+		message_fatal(101, "not started by a Multiboot2 loader (EAX is %xh, not %xh): boot with GRUB's multiboot2 "
+		              "command", magic, LOADER_MAGIC);
 	if (!multiboot2_parse((const void *)(uintptr_t)information_hpa, &info, &why))
 		message_refusal(&why);
 }
@@ -49,7 +50,7 @@ static void start_screen(void)
 {
 	const struct framebuffer *f = &info.framebuffer;
 
-	if (f->kind == FRAMEBUFFER_EGA_TEXT && f->width <= SCREEN_COLUMNS_MAX && f->height <= SCREEN_ROWS_MAX && f->width && f->height)
+	if (f->width - 1 < SCREEN_COLUMNS_MAX && f->height - 1 < SCREEN_ROWS_MAX && f->kind == FRAMEBUFFER_EGA_TEXT)
 		screen_init((void *)f->base_hpa, f->width, f->height);
 }
 
@@ -102,7 +103,7 @@ static void print_banner(void)
 	while (*name == ' ')
 		name++;
 	build_id(id);
-	message_text("Foliot " FOLIOT_VERSION " (%s) on %s\r\n", id, *name ? name : "an unnamed processor");
+	message_text("Foliot " FOLIOT_VERSION " (%s) on %s", id, *name ? name : "an unnamed processor");
 }
 
 static void check_processor(void)
@@ -110,8 +111,8 @@ static void check_processor(void)
 	uint32_t edx = cpuid(0x80000001, 0).edx;
 
 	if (!(edx & 1u << 20))
-		message_fatal(113, "this processor cannot forbid execution (CPUID 80000001h EDX is %08xh, bit 20 is 0): enable NX or XD in the firmware's setup",
-		              edx);
+		message_fatal(113, "this processor cannot forbid execution (CPUID 80000001h EDX is %08xh, bit 20 is 0): "
+		              "enable NX or XD in the firmware's setup", edx);
 	if (cpuid(1, 0).ecx & 1u << 26)
 		write_cr4(read_cr4() | CR4_OSXSAVE); /* for XSETBV on the guest's behalf */
 }
@@ -151,8 +152,8 @@ static void start_clocks(const struct acpi_machine *acpi, struct host_facts *fac
 	bed_clock_init(acpi);
 	facts->tsc_hz = c.tsc_hz;
 	facts->has_rtc = host_rtc_read(&facts->rtc_unix);
-	message(140, "TSC %lu Hz within %lu ppb, by %s%s%s%s%s; local APIC timer %s", c.tsc_hz, c.width_ppb, c.sources[0].name,
-	        c.source_count > 1 ? ", " : "", c.source_count > 1 ? c.sources[1].name : "",
+	message(140, "TSC %lu Hz within %lu ppb, by %s%s%s%s%s; local APIC timer %s", c.tsc_hz, c.width_ppb,
+	        c.sources[0].name, c.source_count > 1 ? ", " : "", c.source_count > 1 ? c.sources[1].name : "",
 	        c.source_count > 2 ? ", " : "", c.source_count > 2 ? c.sources[2].name : "",
 	        timer_has_deadline_mode() ? "with TSC deadline" : "counts");
 }

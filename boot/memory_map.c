@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The host's memory map. Every border of a range is a possible cut; between two neighbouring cuts the greatest kind that covers
- * them wins. At most 256 ranges, so the square of their number does not matter. */
+ * The host's memory map. Every border of a range is a possible cut; between two neighbouring cuts the greatest
+ * kind that covers them wins. At most 256 ranges, so the square of their number does not matter. */
 #include "boot/memory_map.h"
 
 #include "base/mem.h"

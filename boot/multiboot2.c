@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reading the Multiboot2 information. Fields are copied out byte by byte: nothing is trusted to be aligned or whole. */
+ * Reading the Multiboot2 information. Fields are copied out byte by byte: nothing is trusted to be aligned or
+ * whole. */
 #include "boot/multiboot2.h"
 
 #include "base/mem.h"
@@ -26,7 +27,8 @@ struct tag {
 	uint32_t bytes;      /* of the body */
 };
 
-/* The fields of a tag's body, little-endian; reading beyond its end gives 0, which the callers' size checks exclude. */
+/* The fields of a tag's body, little-endian; reading beyond its end gives 0, which the callers' size checks
+ * exclude. */
 static uint64_t field(const struct tag *t, uint32_t at, uint32_t bytes)
 {
 	uint64_t value = 0;
@@ -88,7 +90,7 @@ static bool read_module(const struct tag *t, struct boot_info *boot, struct refu
 		return refuse(why, 106, "more than %u modules were loaded: give one kernel and at most one initrd",
 		              BOOT_MODULES_MAX);
 	if (t->bytes < 8 || end < start)
-		return refuse(why, 107, "module %zu is said to lie from %xh to %xh: the loader's information is damaged",
+		return refuse(why, 107, "module %zu is said to lie from %xh to %xh: the loader's information is wrong",
 		              boot->module_count + 1, start, end);
 	m->base_hpa = start;
 	m->bytes = end - start;
@@ -104,13 +106,13 @@ static bool read_memory_map(const struct tag *t, struct boot_info *boot, struct 
 	uint32_t entry_bytes = field32(t, 0);
 
 	if (t->bytes < 8 || entry_bytes < 20 || entry_bytes > t->bytes)
-		return refuse(why, 109, "the memory map has entries of %u bytes in %u: the loader's information is damaged",
+		return refuse(why, 109, "the memory map has entries of %u bytes in %u: the loader's information is wrong",
 		              entry_bytes, t->bytes);
 	for (uint32_t at = 8; entry_bytes <= t->bytes - at; at += entry_bytes) {
 		struct memory_range *r = &boot->ranges[boot->range_count];
 
 		if (boot->range_count == BOOT_RANGES_MAX)
-			return refuse(why, 110, "the memory map has more than %u entries (%u bytes): Foliot cannot hold it",
+			return refuse(why, 110, "the memory map has more than %u entries (%u bytes): too many for Foliot",
 			              BOOT_RANGES_MAX, t->bytes);
 		r->base_hpa = field(t, at, 8);
 		r->bytes = field(t, at + 8, 8);
@@ -181,8 +183,8 @@ static bool read_tags(const uint8_t *information, uint32_t bytes, struct boot_in
 		uint32_t size = field32(&whole, 4);
 
 		if (size < HEADER_BYTES || size > bytes - at)
-			return refuse(why, 104, "tag type %u at byte %u of the loader's information is said to have %u of %u bytes",
-			              t.type, at, size, bytes - at);
+			return refuse(why, 104, "tag type %u at byte %u of the loader's information is said to have %u of "
+			              "%u bytes", t.type, at, size, bytes - at);
 		if (t.type == TAG_END)
 			return true;
 		t.bytes = size - HEADER_BYTES;
@@ -209,6 +211,7 @@ bool multiboot2_parse(const void *information, struct boot_info *boot, struct re
 		return refuse(why, 111, "the loader gave no memory map: boot with GRUB's multiboot2 command");
 	boot->range_count = memory_map_normalise(boot->ranges, boot->range_count);
 	if (!boot->range_count)
-		return refuse(why, 110, "the memory map has more than %u ranges, or none: Foliot cannot use it", BOOT_RANGES_MAX);
+		return refuse(why, 110, "the memory map has more than %u ranges, or none: Foliot cannot use it",
+		              BOOT_RANGES_MAX);
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The move. The tables are built in the new place, reached by its physical address through the early identity map; then the
- * image, the stack in use included, is copied and the tables are switched in one step. */
+ * The move. The tables are built in the new place, reached by its physical address through the early identity
+ * map; then the image, the stack in use included, is copied and the tables are switched in one step. */
 #include "boot/relocate.h"
 
 #include "boot/memory_map.h"
@@ -36,7 +36,8 @@ static bool is_firmware_data(const struct memory_range *r)
 	return (r->kind == MEMORY_ACPI || r->kind == MEMORY_NVS) && r->bytes <= 64 * MIB;
 }
 
-/* A range's two borders take a table of each level at most; between them there is one per GiB, where pages have 2 MiB. */
+/* A range's two borders take a table of each level at most; between them there is one per GiB, where pages have
+ * 2 MiB. */
 static uint64_t tables_for(const struct memory_range *r, bool gib_pages)
 {
 	return 6 + (gib_pages ? r->bytes / (512 * GIB) : r->bytes / GIB);
@@ -60,7 +61,7 @@ uint64_t relocate_pool_pages(const struct boot_info *boot, unsigned largest_leve
 static void map(struct paging *p, uint64_t virtual, uint64_t hpa, uint64_t bytes, uint64_t flags)
 {
 	if (!paging_map(p, virtual, hpa, bytes, flags))
-		message_fatal(121, "Foliot's frame pool is too small for its own page tables: please report this memory map");
+		message_fatal(121, "Foliot's frame pool is too small for its own page tables: please report the memory map");
 }
 
 static bool is_guard(uint64_t virtual)
@@ -117,6 +118,11 @@ static void map_for_reading(struct paging *p, uint64_t start, uint64_t end)
 			map(p, DIRECT_MAP_VIRTUAL + at, at, PAGE_BYTES, PTE_NX);
 }
 
+static void map_firmware_data(struct paging *p, const struct memory_range *r)
+{
+	map_for_reading(p, page_down(r->base_hpa), page_up(r->base_hpa + r->bytes));
+}
+
 static void map_memory(struct paging *p, const struct boot_info *boot)
 {
 	for (size_t i = 0; i < boot->range_count; i++)
@@ -124,7 +130,7 @@ static void map_memory(struct paging *p, const struct boot_info *boot)
 			map_usable(p, boot, &boot->ranges[i]);
 	for (size_t i = 0; i < boot->range_count; i++)
 		if (is_firmware_data(&boot->ranges[i]))
-			map_for_reading(p, page_down(boot->ranges[i].base_hpa), page_up(boot->ranges[i].base_hpa + boot->ranges[i].bytes));
+			map_firmware_data(p, &boot->ranges[i]);
 	map_for_reading(p, 0, VGA_HPA);
 	map_for_reading(p, VGA_END_HPA, MIB);
 }
@@ -144,8 +150,8 @@ void relocate(struct boot_info *boot, uint64_t loaded_hpa)
 
 	boot->image_bytes = image_bytes + pool_pages * PAGE_BYTES;
 	if (!memory_map_find_top(boot, LOWEST_HPA, HIGHEST_HPA, boot->image_bytes, &loaded, &boot->image_base_hpa))
-		message_fatal(112, "no %lu KiB of usable memory in one piece between 1 MiB and 4 GiB (%lu KiB are usable in all): Foliot needs a machine with more memory",
-		              boot->image_bytes >> 10, memory_map_usable_bytes(boot) >> 10);
+		message_fatal(112, "no %lu KiB of usable memory in one piece between 1 MiB and 4 GiB (%lu KiB are usable in "
+		              "all): Foliot needs a machine with more memory", boot->image_bytes >> 10, memory_map_usable_bytes(boot) >> 10);
 	p = memory_begin(boot->image_base_hpa, image_bytes, pool_pages, largest);
 	map_image(p, boot);
 	map_memory(p, boot);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reading the host's ACPI tables. AML is not interpreted: the S5 package is found by its name, as firmware writes it as constants. */
+ * Reading the host's ACPI tables. AML is not interpreted: the S5 package is found by its name, as firmware
+ * writes it as constants. */
 #include "host/acpi.h"
 
 #include "base/mem.h"
@@ -186,7 +187,8 @@ static void read_table(const struct table *t, struct acpi_machine *m, struct acp
 		read_madt(t, m);
 }
 
-static bool read_root(const char *signature, uint64_t hpa, size_t entry_bytes, struct acpi_machine *m, struct acpi_reader r)
+static bool read_root(const char *signature, uint64_t hpa, size_t entry_bytes, struct acpi_machine *m,
+                      struct acpi_reader r)
 {
 	struct table root = open_table(r, hpa, &m->bad_tables);
 	size_t at = TABLE_HEADER_BYTES;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the host's ACPI tables say that Foliot needs (ACPI 6.4 chapter 5). Pure, bounded, and every table's checksum is checked. */
+ * What the host's ACPI tables say that Foliot needs (ACPI 6.4 chapter 5). Pure, bounded, and every table's
+ * checksum is checked. */
 #pragma once
 
 #include <stdbool.h>
@@ -39,5 +40,6 @@ struct acpi_machine {
 	unsigned bad_tables;     /* left out because of a wrong checksum or size */
 };
 
-/* Reads what it finds. rsdp: a copy of the root pointer (bytes may be 0: then the BIOS areas are searched, ACPI 6.4 5.2.5.1). */
+/* Reads what it finds. rsdp: a copy of the root pointer (bytes may be 0: then the BIOS areas are searched, ACPI
+ * 6.4 5.2.5.1). */
 void acpi_read(struct acpi_machine *machine, const uint8_t *rsdp, size_t rsdp_bytes, struct acpi_reader reader);

@@ -67,7 +67,8 @@ static void enable_lapic(void)
 	uint64_t base = 0;
 
 	if (!(cpuid(1, 0).edx & 1u << 9) || !rdmsr_safe(MSR_APIC_BASE, &base))
-		message_fatal(131, "this processor has no local APIC (CPUID 1 EDX bit 9 is 0): Foliot needs its timer; enable the APIC in the firmware's setup");
+		message_fatal(131, "this processor has no local APIC (CPUID 1 EDX is %08xh, bit 9 is 0): Foliot needs its timer; "
+		              "enable the APIC in the firmware's setup", cpuid(1, 0).edx);
 	if (!(base & APIC_BASE_ENABLE)) {
 		base |= APIC_BASE_ENABLE;
 		wrmsr_safe(MSR_APIC_BASE, base);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The host's interrupt controllers: the local APIC is enabled in the mode that firmware left it in (APM 2 16.3, 16.9), the
- * legacy PICs and the I/O APICs are masked, as Foliot uses no device's interrupt. */
+ * The host's interrupt controllers: the local APIC is enabled in the mode that firmware left it in (APM 2 16.3,
+ * 16.9), the legacy PICs and the I/O APICs are masked, as Foliot uses no device's interrupt. */
 #pragma once
 
 #include "host/acpi.h"

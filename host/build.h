@@ -11,5 +11,6 @@
 
 #define BUILD_ID_BYTES 17u
 
-/* The first eight bytes of the linker's build id, a hash of the image, in hexadecimal; "unknown" where it was linked without. */
+/* The first eight bytes of the linker's build id, a hash of the image, in hexadecimal; "unknown" where it was
+ * linked without. */
 void build_id(char out[BUILD_ID_BYTES]);

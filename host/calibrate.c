@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The reference counters. A counter is caught at an edge: it still had the old value in one read and has the new one in the next, so
- * the edge lies between the TSC before the first and the TSC after the second. The tightest of a few edges is taken, as an SMI or a busy
- * test bed may lie within one. */
+ * The reference counters. A counter is caught at an edge: it still had the old value in one read and has the
+ * new one in the next, so the edge lies between the TSC before the first and the TSC after the second. The
+ * tightest of a few edges is taken, as an SMI or a busy test bed may lie within one. */
 #include "host/calibrate.h"
 
 #include "base/mem.h"
@@ -71,7 +71,8 @@ static bool open_hpet(struct counter *c, const struct acpi_machine *acpi)
 
 static bool open_pm_timer(struct counter *c, const struct acpi_machine *acpi)
 {
-	*c = (struct counter){ .name = "PM timer", .hz = PM_TIMER_HZ, .mask = 0xffffff, .read = read_pm_timer, .port = acpi->pm_timer_port };
+	*c = (struct counter){ .name = "PM timer", .hz = PM_TIMER_HZ, .mask = 0xffffff, .read = read_pm_timer };
+	c->port = acpi->pm_timer_port;
 	return c->port;
 }
 
@@ -106,8 +107,9 @@ static bool catch_best_edge(const struct counter *c, struct edge *best)
 	return true;
 }
 
-/* The PIT's channel 2 as a stop watch: mode 0, its output rises PIT_COUNT + 1 clocks after the count was written (8254 data sheet, mode
- * 0), give or take the clock in which that was. Port 61h: bit 0 gate, bit 1 loudspeaker, bit 5 output. False: it does not count. */
+/* The PIT's channel 2 as a stop watch: mode 0, its output rises PIT_COUNT + 1 clocks after the count was
+ * written (8254 data sheet, mode 0), give or take the clock in which that was. Port 61h: bit 0 gate, bit 1
+ * loudspeaker, bit 5 output. False: it does not count. */
 static bool wait_for_pit(struct hz_interval *hz)
 {
 	struct moment start, end;
@@ -154,14 +156,15 @@ static void start_lapic(void)
 	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
 }
 
-/* The APIC's timer takes the role of the fast counter's reference: ticks of it per second = ticks * tsc_hz / TSC ticks. */
+/* The APIC's timer takes the role of the fast counter's reference: ticks of it per second = ticks * tsc_hz /
+ * TSC ticks. */
 static uint64_t lapic_hz(const struct edge *start, const struct edge *end, uint64_t tsc_hz)
 {
 	uint64_t ticks = start->count - end->count;
 	uint64_t least = end->when.before - start->when.after, most = end->when.after - start->when.before;
-	struct hz_interval hz = calibrate_interval((struct moment){ 1, 1 }, (struct moment){ ticks, ticks + 2 }, least, most, tsc_hz);
+	struct moment first = { 1, 1 }, last = { ticks, ticks + 2 };
 
-	return calibrate_pick(hz);
+	return calibrate_pick(calibrate_interval(first, last, least, most, tsc_hz));
 }
 
 struct run {
@@ -184,12 +187,13 @@ static void gather(struct calibration *calibration, const struct run *run)
 	calibration->source_count = 0;
 	for (size_t i = 0; i < run->count; i++) {
 		const struct counter *c = &run->counters[i];
+		const struct edge *start = &run->starts[i];
 		uint64_t ticks;
 
 		if (!catch_best_edge(c, &end))
 			continue;
-		ticks = (end.count - run->starts[i].count) & c->mask;
-		add_source(calibration, c->name, calibrate_interval(run->starts[i].when, end.when, ticks, ticks, c->hz));
+		ticks = (end.count - start->count) & c->mask;
+		add_source(calibration, c->name, calibrate_interval(start->when, end.when, ticks, ticks, c->hz));
 	}
 	if (run->has_pit)
 		add_source(calibration, "PIT", run->pit);

@@ -37,14 +37,15 @@ static bool are_apart(struct hz_interval a, struct hz_interval b)
 
 static bool refuse_pair(const struct calibrate_source *a, const struct calibrate_source *b, struct refusal *why)
 {
-	return refuse(why, 141, "this machine's clocks disagree about the TSC: %s says %lu to %lu Hz, %s %lu to %lu Hz; Foliot cannot keep time with them",
-	              a->name, a->hz.low_hz, a->hz.high_hz, b->name, b->hz.low_hz, b->hz.high_hz);
+	return refuse(why, 141, "this machine's clocks disagree about the TSC: %s says %lu to %lu Hz, %s %lu to %lu Hz; "
+	              "Foliot cannot keep time with them", a->name, a->hz.low_hz, a->hz.high_hz, b->name, b->hz.low_hz, b->hz.high_hz);
 }
 
-bool calibrate_agree(const struct calibrate_source *sources, size_t count, struct hz_interval *best, struct refusal *why)
+bool calibrate_agree(const struct calibrate_source *sources, size_t count, struct hz_interval *best,
+                     struct refusal *why)
 {
 	if (!count)
-		return refuse(why, 142, "this machine has no HPET, ACPI PM timer or PIT that counts: Foliot cannot measure the TSC");
+		return refuse(why, 142, "this machine has no HPET, ACPI PM timer or PIT that counts: the TSC cannot be measured");
 	*best = sources[0].hz;
 	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < count; j++)

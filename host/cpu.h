@@ -87,7 +87,8 @@ static inline bool rdmsr_safe(uint32_t msr, uint64_t *value)
 {
 	uint32_t low = (uint32_t)*value, high = (uint32_t)(*value >> 32), ok = 0;
 
-	__asm__ volatile(CPU_FIXUP "1: rdmsr\n movl $1, %2\n 2:" : "+a"(low), "+d"(high), "+r"(ok) : "c"(msr) : "memory");
+	__asm__ volatile(CPU_FIXUP "1: rdmsr\n movl $1, %2\n 2:"
+	                 : "+a"(low), "+d"(high), "+r"(ok) : "c"(msr) : "memory");
 	*value = (uint64_t)high << 32 | low;
 	return ok;
 }
@@ -191,8 +192,8 @@ static inline void cpu_hlt(void)
 	__asm__ volatile("hlt" : : : "memory");
 }
 
-/* Waits for an interrupt with interrupts off before and after; one that is pending already ends the wait at once, because STI
- * holds it back until HLT has begun. */
+/* Waits for an interrupt with interrupts off before and after; one that is pending already ends the wait at
+ * once, because STI holds it back until HLT has begun. */
 static inline void cpu_wait_for_interrupt(void)
 {
 	__asm__ volatile("sti; hlt; cli" : : : "memory");
@@ -229,8 +230,8 @@ static inline void ltr(uint16_t selector)
 	__asm__ volatile("ltr %0" : : "r"(selector));
 }
 
-/* Copies bytes and loads CR3 without touching the stack between, so that the copy of a running program's memory, stack
- * included, is what the new tables may show at the old addresses. */
+/* Copies bytes and loads CR3 without touching the stack between, so that the copy of a running program's
+ * memory, stack included, is what the new tables may show at the old addresses. */
 static inline void cpu_copy_and_switch(void *to, const void *from, uint64_t bytes, uint64_t cr3)
 {
 	__asm__ volatile("rep movsb; mov %3, %%cr3" : "+D"(to), "+S"(from), "+c"(bytes) : "r"(cr3) : "memory");

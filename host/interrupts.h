@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Foliot's own descriptor tables, stacks and handlers of exceptions and interrupts. Interrupts are taken only where cpu.h's
- * cpu_open_interrupts or cpu_wait_for_interrupt let them in. */
+ * Foliot's own descriptor tables, stacks and handlers of exceptions and interrupts. Interrupts are taken only
+ * where cpu.h's cpu_open_interrupts or cpu_wait_for_interrupt let them in. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,8 @@
 #define VECTOR_TIMER 0xe0u
 #define VECTOR_SPURIOUS 0xffu
 
-/* The main stack, and those of the interrupt stack table: ordinary exceptions and interrupts, #DF, NMI, #MC. Below each lies a guard page. */
+/* The main stack, and those of the interrupt stack table: ordinary exceptions and interrupts, #DF, NMI, #MC.
+ * Below each lies a guard page. */
 enum stack { STACK_MAIN, STACK_EXCEPTION, STACK_DOUBLE_FAULT, STACK_NMI, STACK_MACHINE_CHECK, STACK_COUNT };
 
 extern const uint64_t stack_tops[STACK_COUNT];

@@ -50,15 +50,20 @@ uint64_t host_hpa_of(const void *foliot_pointer)
 	return block_hpa + offset;
 }
 
-/* The window's address of the run of pages from hpa on, if one request mapped them all; 0: none did. */
-static uint64_t find_mapped(uint64_t hpa, uint64_t bytes)
+static bool is_mapped(uint64_t virtual, uint64_t hpa)
 {
 	unsigned level;
 
+	return (paging_entry(&tables, virtual, &level) & 0x000ffffffffff000ull) == hpa;
+}
+
+/* The window's address of the run of pages from hpa on, if one request mapped them all; 0: none did. */
+static uint64_t find_mapped(uint64_t hpa, uint64_t bytes)
+{
 	for (uint64_t at = 0; at + bytes <= mmio_used_bytes; at += PAGE_BYTES) {
 		uint64_t same = 0;
 
-		while (same < bytes && (paging_entry(&tables, MMIO_VIRTUAL + at + same, &level) & 0x000ffffffffff000ull) == hpa + same)
+		while (same < bytes && is_mapped(MMIO_VIRTUAL + at + same, hpa + same))
 			same += PAGE_BYTES;
 		if (same == bytes)
 			return MMIO_VIRTUAL + at;
@@ -89,7 +94,8 @@ void *frames_alloc(size_t pages)
 	void *taken = frames_take(&pool, pages);
 
 	if (!taken)
-		message_fatal(121, "Foliot's frame pool is used up: %zu pages asked for, %zu left of %zu", pages, frames_left(), pool.count);
+		message_fatal(121, "Foliot's frame pool is used up: %zu pages asked for, %zu left of %zu", pages, frames_left(),
+		              pool.count);
 	return taken;
 }
 

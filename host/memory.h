@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Foliot's view of physical memory: the image and its frame pool in one physical block, which is mapped at IMAGE_VIRTUAL; a direct
- * map of the host's RAM without that block; and a window for device registers. */
+ * Foliot's view of physical memory: the image and its frame pool in one physical block, which is mapped at
+ * IMAGE_VIRTUAL; a direct map of the host's RAM without that block; and a window for device registers. */
 #pragma once
 
 #include "host/paging.h"
@@ -17,8 +17,9 @@
 #define MMIO_VIRTUAL 0xffffffffc0000000ull
 #define MMIO_BYTES 0x3fe00000ull
 
-/* The address at which Foliot reads and writes the host's RAM at hpa: what the host's map calls usable is writable; the first MiB
- * without the VGA window, and ACPI's tables, are read-only. Anything else, Foliot's own block included, faults. */
+/* The address at which Foliot reads and writes the host's RAM at hpa: what the host's map calls usable is
+ * writable; the first MiB without the VGA window, and ACPI's tables, are read-only. Anything else, Foliot's own
+ * block included, faults. */
 static inline void *host_ram(uint64_t hpa)
 {
 	return (void *)(DIRECT_MAP_VIRTUAL + hpa);
@@ -33,7 +34,8 @@ uint64_t host_hpa_of(const void *foliot_pointer);
 /* Device registers at hpa, uncached, for good. A page that was mapped before is found again. At boot only. */
 void *host_map_mmio(uint64_t hpa, size_t bytes);
 
-/* Zeroed pages, physically contiguous. At boot only; there is no free. Foliot stops with message 121 when they run out. */
+/* Zeroed pages, physically contiguous. At boot only; there is no free. Foliot stops with message 121 when they
+ * run out. */
 void *frames_alloc(size_t pages);
 size_t frames_left(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Frames and four-level page tables (APM 2 5.3). Pure: tables lie in a block of frames that is reached through one pointer,
- * so that they can be built before the block is where it will be used, and on the test host. */
+ * Frames and four-level page tables (APM 2 5.3). Pure: tables lie in a block of frames that is reached through
+ * one pointer, so that they can be built before the block is where it will be used, and on the test host. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +34,8 @@ struct paging {
 /* Takes the root table. False: no frame is left. */
 bool paging_init(struct paging *paging, struct frames *frames, unsigned largest_level);
 
-/* Maps whole pages with the largest pages that fit; all must be unmapped yet. flags: PTE_WRITE, PTE_NX, caching. False: no frame is left. */
+/* Maps whole pages with the largest pages that fit; all must be unmapped yet. flags: PTE_WRITE, PTE_NX,
+ * caching. False: no frame is left. */
 bool paging_map(struct paging *paging, uint64_t virtual, uint64_t hpa, uint64_t bytes, uint64_t flags);
 
 /* The entry that maps the address, and the level it is at; 0: not mapped. */

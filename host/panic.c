@@ -26,13 +26,17 @@ void panic_set_hook(void (*hook)(void))
 	panic_hook = hook;
 }
 
-static const char *const exception_names[32] = {
+static const char *const exception_names[] = {
 	"#DE divide error", "#DB debug", "NMI", "#BP breakpoint", "#OF overflow", "#BR bound range", "#UD invalid opcode",
-	"#NM device not available", "#DF double fault", "vector 9", "#TS invalid TSS", "#NP segment not present", "#SS stack",
-	"#GP general protection", "#PF page fault", "vector 15", "#MF x87", "#AC alignment check", "#MC machine check", "#XF SIMD",
-	"#VE virtualization", "#CP control protection", "vector 22", "vector 23", "vector 24", "vector 25", "vector 26", "vector 27",
-	"#HV hypervisor injection", "#VC VMM communication", "#SX security", "vector 31",
+	"#NM device not available", "#DF double fault", "", "#TS invalid TSS", "#NP segment not present", "#SS stack",
+	"#GP general protection", "#PF page fault", "", "#MF x87", "#AC alignment check", "#MC machine check", "#XF SIMD",
+	"#VE virtualization", "#CP control protection",
 };
+
+static const char *name_of(uint64_t vector)
+{
+	return vector < sizeof exception_names / sizeof *exception_names ? exception_names[vector] : "";
+}
 
 /* The first line; false from the second panic on, when only the line is safe. */
 static void begin(unsigned number, const char *what)
@@ -69,8 +73,8 @@ static void print_address(const char *what, uint64_t address)
 		message_text("%s %016lx", what, address);
 }
 
-/* The end of the stack that the pointer lies in; 0: none of Foliot's. A pointer into the guard page, where an overflow ends, becomes the
- * stack's lowest address. */
+/* The end of the stack that the pointer lies in; 0: none of Foliot's. A pointer into the guard page, where an
+ * overflow ends, becomes the stack's lowest address. */
 static uint64_t stack_end(uint64_t *rsp)
 {
 	for (unsigned i = 0; i < STACK_COUNT; i++)
@@ -104,8 +108,8 @@ static void print_stack(uint64_t rsp)
 
 static void print_control_registers(void)
 {
-	message_text("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx EFER %016lx", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
-	             rdmsr(MSR_EFER));
+	message_text("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx EFER %lx", read_cr0(), read_cr2(), read_cr3(),
+	             read_cr4(), rdmsr(MSR_EFER));
 }
 
 static void print_frame(const struct interrupt_frame *f)
@@ -124,7 +128,7 @@ void panic_exception(const struct interrupt_frame *frame)
 {
 	char what[64];
 
-	format(what, sizeof what, "exception %lu, %s", frame->vector, exception_names[frame->vector & 31]);
+	format(what, sizeof what, "exception %lu %s", frame->vector, name_of(frame->vector));
 	begin(190, what);
 	print_frame(frame);
 	end();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The end of Foliot by its own mistake or by the machine's: everything known is printed, then the machine stands still
- * (a test bed is left with BED_CRASHED). */
+ * The end of Foliot by its own mistake or by the machine's: everything known is printed, then the machine
+ * stands still (a test bed is left with BED_CRASHED). */
 #pragma once
 
 #include "host/interrupts.h"

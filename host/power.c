@@ -58,7 +58,7 @@ void host_leave_bed(unsigned status)
 static void sleep_s5(uint16_t port, uint8_t type)
 {
 	if (port)
-		out16(port, (uint16_t)((in16(port) & PM1_KEPT) | type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN));
+		out16(port, (uint16_t)((in16(port) & PM1_KEPT) | (unsigned)type << PM1_SLP_TYP_SHIFT | PM1_SLP_EN));
 }
 
 void host_power_off(void)

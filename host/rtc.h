@@ -12,8 +12,8 @@ struct host_rtc_registers {
 	uint8_t status_b;
 };
 
-/* Seconds since 1970-01-01 of the date that the registers show, in BCD or binary, 12 or 24 hours. False: no such date. Pure. Without
- * a century years 70 to 99 are 1970 to 1999. */
+/* Seconds since 1970-01-01 of the date that the registers show, in BCD or binary, 12 or 24 hours. False: no
+ * such date. Pure. Without a century years 70 to 99 are 1970 to 1999. */
 bool host_rtc_to_unix(const struct host_rtc_registers *registers, int64_t *unix_seconds);
 
 /* Which CMOS register holds the century, as ACPI says; 0, as at first: none. */

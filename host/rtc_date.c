@@ -46,20 +46,31 @@ static unsigned year_of(const struct host_rtc_registers *r)
 	return year + (year < 70 ? 2000 : 1900);
 }
 
+static bool is_date(unsigned year, unsigned month, unsigned day)
+{
+	unsigned end;
+
+	if (year < 1970 || month < 1 || month > 12 || day < 1)
+		return false;
+	end = month == 12 ? days_before(year, 12) + 31 : days_before(year, month + 1);
+	return day <= end - days_before(year, month);
+}
+
+static int64_t days_since_1970(unsigned year, unsigned month, unsigned day)
+{
+	unsigned leaps = (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
+
+	return (int64_t)(year - 1970) * 365 + leaps + days_before(year, month) + day - 1;
+}
+
 bool host_rtc_to_unix(const struct host_rtc_registers *registers, int64_t *unix_seconds)
 {
-	unsigned year = year_of(registers), month = number(registers, registers->month), day = number(registers, registers->day);
-	unsigned hour = hour_of(registers), minute = number(registers, registers->minutes), second = number(registers, registers->seconds);
-	unsigned leaps, month_end;
-	int64_t days;
+	unsigned year = year_of(registers), month = number(registers, registers->month);
+	unsigned day = number(registers, registers->day), hour = hour_of(registers);
+	unsigned minute = number(registers, registers->minutes), second = number(registers, registers->seconds);
 
-	if (year < 1970 || number(registers, registers->year) > 99 || month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59)
+	if (number(registers, registers->year) > 99 || !is_date(year, month, day) || hour > 23 || minute > 59 || second > 59)
 		return false;
-	month_end = month == 12 ? days_before(year, 12) + 31 : days_before(year, month + 1);
-	if (day < 1 || day > month_end - days_before(year, month))
-		return false;
-	leaps = (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
-	days = (int64_t)(year - 1970) * 365 + leaps + days_before(year, month) + day - 1;
-	*unix_seconds = days * 86400 + hour * 3600 + minute * 60 + second;
+	*unix_seconds = days_since_1970(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
 	return true;
 }

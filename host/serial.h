@@ -24,8 +24,8 @@ extern struct serial serial_com1, serial_com2;
 #define SERIAL_COM1_PORT 0x3f8u
 #define SERIAL_COM2_PORT 0x2f8u
 
-/* Looks for a UART at the I/O port and sets it to 8N1 at baud, which divides 115200. Without one, `present` is false, what is written
- * vanishes and nothing is ever received. */
+/* Looks for a UART at the I/O port and sets it to 8N1 at baud, which divides 115200. Without one, `present` is
+ * false, what is written vanishes and nothing is ever received. */
 void serial_init(struct serial *serial, uint16_t port, unsigned baud);
 
 /* Moves what can be moved now: up to a FIFO's worth out, everything that has arrived in. */

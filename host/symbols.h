@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The names of Foliot's functions, for panics. tools/gen-symbols writes the tables from what nm says of the image; an image
- * linked for the first time has empty ones. The table follows the code in memory, so that it does not move it. */
+ * The names of Foliot's functions, for panics. tools/gen-symbols writes the tables from what nm says of the
+ * image; an image linked for the first time has empty ones. The table follows the code in memory, so that it
+ * does not move it. */
 #pragma once
 
 #include <stddef.h>

@@ -6,10 +6,13 @@
 #include "host/apic.h"
 #include "host/cpu.h"
 #include "host/interrupts.h"
+#include "host/message.h"
 
 #define MSR_TSC_DEADLINE 0x6e0u
 #define LVT_TSC_DEADLINE (2u << 17)
 #define RATIO_BITS 32
+#define LAPIC_HZ_MIN 1000000u
+#define LAPIC_HZ_MAX 4000000000u
 
 void timer_entry_xapic(void);  /* host/interrupts.asm */
 void timer_entry_x2apic(void);
@@ -28,8 +31,12 @@ bool timer_has_deadline_mode(void)
 void timer_init(uint64_t tsc_hz, uint64_t lapic_hz)
 {
 	has_deadline = cpuid(1, 0).ecx & 1u << 24;
+	if (has_deadline)
+		lapic_hz = tsc_hz; /* it need not count at all */
+	else if (lapic_hz < LAPIC_HZ_MIN || lapic_hz > LAPIC_HZ_MAX)
+		message_fatal(143, "the local APIC's timer counts at %lu Hz, which cannot be: Foliot needs it", lapic_hz);
 	ratio = ((lapic_hz << RATIO_BITS) + tsc_hz - 1) / tsc_hz;
-	longest_tsc = ratio ? UINT64_MAX / ratio < UINT32_MAX ? UINT64_MAX / ratio : ((uint64_t)UINT32_MAX << RATIO_BITS) / ratio : 0;
+	longest_tsc = ((uint64_t)UINT32_MAX << RATIO_BITS) / ratio;
 	interrupts_set_fast(VECTOR_TIMER, lapic_registers ? timer_entry_xapic : timer_entry_x2apic);
 	lapic_write(LAPIC_TIMER_DIVIDE, 0x0b);
 	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));

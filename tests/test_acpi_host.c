@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: what a machine's ACPI tables say about timers, reset, S5 and processors is read exactly; a table with a wrong checksum, a lying size or
- * a wild address is left out and counted; nothing outside of the given memory is read. */
+ * Claims: what a machine's ACPI tables say about timers, reset, S5 and processors is read exactly; a table with
+ * a wrong checksum, a lying size or a wild address is left out and counted; nothing outside of the given memory
+ * is read. */
 #include "host/acpi.h"
 #include "tests/support.h"
 

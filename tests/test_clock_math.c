@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: a measured interval always holds the true frequency, whatever the reads' moments were; clocks that agree give the narrowest interval, clocks that
- * do not are refused by name; one whole MHz in a narrow interval is taken, and else the middle. The host's RTC registers become the seconds
- * that the C library finds. */
+ * Claims: a measured interval always holds the true frequency, whatever the reads' moments were; clocks that
+ * agree give the narrowest interval, clocks that do not are refused by name; one whole MHz in a narrow interval
+ * is taken, and else the middle. The host's RTC registers become the seconds that the C library finds. */
 #include "host/clock_math.h"
 #include "host/rtc.h"
 #include "tests/support.h"
 
 #include <time.h>
 
-/* A TSC of hz and a reference of reference_hz run from 0; each end is caught with random slack around the reference's edge. */
+/* A TSC of hz and a reference of reference_hz run from 0; each end is caught with random slack around the
+ * reference's edge. */
 static void intervals_hold_the_truth(void **state)
 {
 	uint64_t random = 1;

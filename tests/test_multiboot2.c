@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: what a loader says in its tags is read exactly; what it says wrongly is refused by number, or left out, and never read beyond its
- * stated size (each case lies in a block of exactly that size, so that the sanitizer sees one byte too far). The memory map comes out
- * sorted, without overlap, the greater kind winning, against a byte-wise model. */
+ * Claims: what a loader says in its tags is read exactly; what it says wrongly is refused by number, or left
+ * out, and never read beyond its stated size (each case lies in a block of exactly that size, so that the
+ * sanitizer sees one byte too far). The memory map comes out sorted, without overlap, the greater kind winning,
+ * against a byte-wise model. */
 #include "boot/memory_map.h"
 #include "boot/multiboot2.h"
 #include "tests/support.h"
@@ -312,7 +313,8 @@ static void unknown_kinds_are_reserved(void **state)
 	assert_int_equal(multiboot2_memory_kind(UINT32_MAX), MEMORY_RESERVED);
 }
 
-/* Random bytes, and a good block with random bytes changed: any verdict will do, as long as it ends and reads nothing outside. */
+/* Random bytes, and a good block with random bytes changed: any verdict will do, as long as it ends and reads
+ * nothing outside. */
 static void survives_garbage(void **state)
 {
 	uint64_t random = 0x666f6c696f74;
@@ -342,7 +344,7 @@ static void model(const struct memory_range *ranges, size_t count, int kinds[MOD
 	for (unsigned u = 0; u < MODEL_UNITS; u++) {
 		kinds[u] = -1;
 		for (size_t i = 0; i < count; i++)
-			if (ranges[i].base_hpa <= u && u < ranges[i].base_hpa + ranges[i].bytes && (int)ranges[i].kind > kinds[u])
+			if (u - ranges[i].base_hpa < ranges[i].bytes && (int)ranges[i].kind > kinds[u])
 				kinds[u] = (int)ranges[i].kind;
 	}
 }
@@ -369,8 +371,10 @@ static void the_map_is_put_in_order(void **state)
 			assert_true(ranges[i].bytes > 0);
 			if (!i)
 				continue;
-			assert_true(ranges[i].base_hpa >= ranges[i - 1].base_hpa + ranges[i - 1].bytes);
-			assert_true(ranges[i].kind != ranges[i - 1].kind || ranges[i].base_hpa > ranges[i - 1].base_hpa + ranges[i - 1].bytes);
+			uint64_t end = ranges[i - 1].base_hpa + ranges[i - 1].bytes;
+
+			assert_true(ranges[i].base_hpa >= end);
+			assert_true(ranges[i].base_hpa > end || ranges[i].kind != ranges[i - 1].kind);
 		}
 	}
 }

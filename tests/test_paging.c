@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: what is mapped translates to exactly the physical addresses and flags asked for, with the largest pages that fit, and nothing else is mapped; frames
- * that run out are refused, not overrun; tables built at one place serve after the block is reached at another. */
+ * Claims: what is mapped translates to exactly the physical addresses and flags asked for, with the largest
+ * pages that fit, and nothing else is mapped; frames that run out are refused, not overrun; tables built at one
+ * place serve after the block is reached at another. */
 #include "host/paging.h"
 #include "tests/support.h"
 
@@ -64,11 +65,11 @@ static unsigned level_at(uint64_t virtual)
 
 static void pages_are_as_large_as_they_can_be(void **state)
 {
-	uint64_t virtual = 0xffff800000000000ull;
+	uint64_t virtual = 0xffff800000000000ull, bytes = 3 * GIB1 + MIB2 + 4 * KIB4;
 
 	/* from 4 KiB below 2 MiB to 12 KiB above 3 GiB + 4 MiB */
-	assert_true(paging_map(&paging, virtual + MIB2 - KIB4, MIB2 - KIB4, 3 * GIB1 + MIB2 + 4 * KIB4, PTE_WRITE | PTE_NX));
-	expect_mapped(virtual + MIB2 - KIB4, MIB2 - KIB4, 3 * GIB1 + MIB2 + 4 * KIB4, PTE_WRITE | PTE_NX);
+	assert_true(paging_map(&paging, virtual + MIB2 - KIB4, MIB2 - KIB4, bytes, PTE_WRITE | PTE_NX));
+	expect_mapped(virtual + MIB2 - KIB4, MIB2 - KIB4, bytes, PTE_WRITE | PTE_NX);
 	assert_int_equal(level_at(virtual + MIB2 - KIB4), 1);
 	assert_int_equal(level_at(virtual + MIB2), 2);
 	assert_int_equal(level_at(virtual + GIB1), 3);
@@ -79,9 +80,11 @@ static void pages_are_as_large_as_they_can_be(void **state)
 
 static void small_pages_only_where_asked(void **state)
 {
+	uint64_t flags = PTE_WRITE | PTE_NX | PTE_UNCACHED;
+
 	paging.largest_level = 1;
-	assert_true(paging_map(&paging, 0xffffffffc0000000ull, 0xfed00000, 2 * MIB2, PTE_WRITE | PTE_NX | PTE_UNCACHED));
-	expect_mapped(0xffffffffc0000000ull, 0xfed00000, 2 * MIB2, PTE_WRITE | PTE_NX | PTE_UNCACHED);
+	assert_true(paging_map(&paging, 0xffffffffc0000000ull, 0xfed00000, 2 * MIB2, flags));
+	expect_mapped(0xffffffffc0000000ull, 0xfed00000, 2 * MIB2, flags);
 	assert_int_equal(level_at(0xffffffffc0000000ull), 1);
 }
 
@@ -91,7 +94,7 @@ static void random_maps_translate(void **state)
 
 	for (unsigned long n = share(50000); n; n--) {
 		uint64_t virtual = 0xffff800000000000ull + (random_next(&random) % (1u << 21)) * KIB4;
-		uint64_t hpa = random & 1 ? virtual & ADDRESS_MASK & (GIB1 * 16 - 1) : (random_next(&random) % (1u << 21)) * KIB4;
+		uint64_t hpa = random & 1 ? virtual & (16 * GIB1 - 1) : (random_next(&random) % (1u << 21)) * KIB4;
 		uint64_t bytes = (random_next(&random) % 3000 + 1) * KIB4;
 
 		frames.next = 0;
