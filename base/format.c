@@ -127,7 +127,7 @@ size_t format_v(char *out, size_t bytes, const char *fmt, va_list args)
 			put(&o, '%');
 			break;
 		default:
-			ASSERT(!"a format that base/format knows");
+			ASSERT(*fmt == '%'); /* a format that we do not know */
 		}
 	}
 	*o.at = 0;

@@ -46,11 +46,17 @@ static void read_loader_information(uint32_t magic, uint32_t information_hpa)
 }
 
 /* The text screen as the loader left it; a frame buffer of pixels is left alone. */
+static bool has_text_screen(const struct framebuffer *f)
+{
+	return f->kind == FRAMEBUFFER_EGA_TEXT && f->width - 1 < SCREEN_COLUMNS_MAX && f->height - 1 < SCREEN_ROWS_MAX &&
+	       f->base_hpa < 1u << 20;
+}
+
 static void start_screen(void)
 {
 	const struct framebuffer *f = &info.framebuffer;
 
-	if (f->width - 1 < SCREEN_COLUMNS_MAX && f->height - 1 < SCREEN_ROWS_MAX && f->kind == FRAMEBUFFER_EGA_TEXT)
+	if (has_text_screen(f))
 		screen_init((void *)f->base_hpa, f->width, f->height);
 }
 
@@ -58,7 +64,7 @@ static void move_screen(void)
 {
 	const struct framebuffer *f = &info.framebuffer;
 
-	if (f->kind == FRAMEBUFFER_EGA_TEXT)
+	if (has_text_screen(f))
 		screen_move(host_map_mmio(f->base_hpa, 2ull * f->width * f->height));
 }
 

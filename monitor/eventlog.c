@@ -12,24 +12,18 @@ static const struct kind {
 	const char *name, *a, *b;
 	bool hex;
 } kinds[LOG_KIND_COUNT] = {
-	[LOG_START] = { "start", NULL, NULL, false },
 	[LOG_EXIT] = { "exit", "kind", "rip", true },
 	[LOG_INJECT] = { "inject", "vector", NULL, true },
-	[LOG_ACCEPTED] = { "accepted", "irq", NULL, false },
 	[LOG_HALT] = { "halt", "rip", NULL, true },
-	[LOG_WAKE] = { "wake", "rip", NULL, true },
 	[LOG_RATE] = { "rate", "num", "den", false },
 	[LOG_PAUSE] = { "pause", NULL, NULL, false },
 	[LOG_RESUME] = { "resume", NULL, NULL, false },
 	[LOG_STALL] = { "stall", "host-ns", NULL, false },
-	[LOG_TICKS_LOST] = { "ticks-lost", "timer", "ticks", false },
-	[LOG_UNCLAIMED_PORT] = { "unclaimed-port", "port", "value", true },
 	[LOG_REFUSED_MSR] = { "refused-msr", "msr", "write", true },
 	[LOG_FAULT] = { "fault", "vector", "rip", true },
 	[LOG_MEMORY_HOLE] = { "memory-hole", "gpa", "error", true },
 	[LOG_RESET] = { "reset", "value", NULL, true },
 	[LOG_ENDED] = { "ended", "status", NULL, true },
-	[LOG_COMMAND] = { "command", "source", "sequence", false },
 };
 
 uint64_t eventlog_overwritten(const struct eventlog *log)

@@ -12,24 +12,18 @@
 
 /* Each kind's two arguments are named in the table of eventlog.c. */
 enum eventlog_kind {
-	LOG_START,
 	LOG_EXIT,
 	LOG_INJECT,
-	LOG_ACCEPTED,
 	LOG_HALT,
-	LOG_WAKE,
 	LOG_RATE,
 	LOG_PAUSE,
 	LOG_RESUME,
 	LOG_STALL,
-	LOG_TICKS_LOST,
-	LOG_UNCLAIMED_PORT,
 	LOG_REFUSED_MSR,
 	LOG_FAULT,
 	LOG_MEMORY_HOLE,
 	LOG_RESET,
 	LOG_ENDED,
-	LOG_COMMAND,
 	LOG_KIND_COUNT,
 };
 

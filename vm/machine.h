@@ -122,6 +122,9 @@ void machine_handle_exit(struct machine *machine, const struct vcpu_exit *exit);
 /* An exception in the guest at the current instruction. error_code NO_ERROR_CODE: this exception has none. */
 void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code);
 
+/* A page fault at the current instruction: CR2 and #PF. */
+void machine_page_fault(struct machine *machine, uint64_t gva, uint32_t error_code);
+
 /* The current instruction is done. */
 void machine_advance(struct machine *machine, const struct vcpu_exit *exit);
 
