@@ -58,7 +58,8 @@ static void an_empty_line_gives_the_defaults(void **state)
 static void each_key_sets_its_value(void **state)
 {
 	struct settings s = parse("rate=1/4 mode=wall tsc=trap tick=merge tick.rtc=discard "
-				  "rtc=2025-01-01T00:00:00 mem=512\tescape=^A exit-port=0xf4 on-reset=restart on-death=leave");
+				  "rtc=2025-01-01T00:00:00 mem=512\tescape=^A exit-port=0xf4 on-reset=restart "
+				  "on-death=leave");
 
 	(void)state;
 	assert_int_equal(warning_count, 0);
