@@ -581,34 +581,24 @@ static void random_bytes_change_nothing(void **state)
 	assert_memory_equal(&machine, &fake_machine, sizeof machine);
 }
 
+#define TEST(name) cmocka_unit_test_setup(name, reset)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(every_byte_but_the_escape_reaches_the_guest, reset),
-		cmocka_unit_test_setup(the_guests_output_is_passed_on_unchanged, reset),
-		cmocka_unit_test_setup(the_escape_calls_the_monitor, reset),
-		cmocka_unit_test_setup(the_escape_twice_reaches_the_guest, reset),
-		cmocka_unit_test_setup(ctrl_d_and_guest_go_back, reset),
-		cmocka_unit_test_setup(another_escape_and_none, reset),
-		cmocka_unit_test_setup(editing, reset),
-		cmocka_unit_test_setup(the_line_stays_within_80_columns, reset),
-		cmocka_unit_test_setup(noise_in_a_line_spoils_it, reset),
-		cmocka_unit_test_setup(a_full_uart_holds_the_input_back, reset),
-		cmocka_unit_test_setup(input_beyond_the_ring_is_counted, reset),
-		cmocka_unit_test_setup(a_slow_line_takes_what_it_can, reset),
-		cmocka_unit_test_setup(output_beyond_the_ring_is_counted, reset),
-		cmocka_unit_test_setup(a_line_end_is_never_halved, reset),
-		cmocka_unit_test_setup(the_prompt_is_wiped_before_the_guest_writes, reset),
-		cmocka_unit_test_setup(a_message_within_a_command_brings_no_prompt, reset),
-		cmocka_unit_test_setup(quit_lets_the_guests_output_go, reset),
-		cmocka_unit_test_setup(guest_output_waits_while_a_line_is_typed, reset),
-		cmocka_unit_test_setup(no_prompt_after_the_start_of_a_line, reset),
-		cmocka_unit_test_setup(our_own_lines_stand_alone, reset),
-		cmocka_unit_test_setup(do_prints_what_it_did, reset),
-		cmocka_unit_test_setup(the_guest_cannot_command, reset),
-		cmocka_unit_test_setup(entering_twice_is_entering_once, reset),
-		cmocka_unit_test_setup(nothing_is_torn_or_lost_in_any_order, reset),
-		cmocka_unit_test_setup(random_bytes_change_nothing, reset),
+		TEST(every_byte_but_the_escape_reaches_the_guest),
+		TEST(the_guests_output_is_passed_on_unchanged), TEST(the_escape_calls_the_monitor),
+		TEST(the_escape_twice_reaches_the_guest), TEST(ctrl_d_and_guest_go_back),
+		TEST(another_escape_and_none), TEST(editing), TEST(the_line_stays_within_80_columns),
+		TEST(noise_in_a_line_spoils_it), TEST(a_full_uart_holds_the_input_back),
+		TEST(input_beyond_the_ring_is_counted), TEST(a_slow_line_takes_what_it_can),
+		TEST(output_beyond_the_ring_is_counted), TEST(a_line_end_is_never_halved),
+		TEST(the_prompt_is_wiped_before_the_guest_writes),
+		TEST(a_message_within_a_command_brings_no_prompt), TEST(quit_lets_the_guests_output_go),
+		TEST(guest_output_waits_while_a_line_is_typed), TEST(no_prompt_after_the_start_of_a_line),
+		TEST(our_own_lines_stand_alone), TEST(do_prints_what_it_did), TEST(the_guest_cannot_command),
+		TEST(entering_twice_is_entering_once), TEST(nothing_is_torn_or_lost_in_any_order),
+		TEST(random_bytes_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
