@@ -108,18 +108,20 @@ static void print_stack(uint64_t rsp)
 
 static void print_control_registers(void)
 {
-	message_text("CR0 %016lx CR2 %016lx CR3 %016lx CR4 %016lx EFER %lx", read_cr0(), read_cr2(), read_cr3(),
-	             read_cr4(), rdmsr(MSR_EFER));
+	message_text("CR0 %lx CR2 %016lx CR3 %lx CR4 %lx EFER %lx", read_cr0(), read_cr2(), read_cr3(), read_cr4(),
+	             rdmsr(MSR_EFER));
 }
 
 static void print_frame(const struct interrupt_frame *f)
 {
 	print_address("RIP", f->rip);
 	message_text("error code %lxh, CS %02lxh, SS %02lxh, RFLAGS %lxh", f->error, f->cs, f->ss, f->rflags);
-	message_text("RAX %016lx RBX %016lx RCX %016lx RDX %016lx", f->rax, f->rbx, f->rcx, f->rdx);
-	message_text("RSI %016lx RDI %016lx RBP %016lx RSP %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
-	message_text("R8  %016lx R9  %016lx R10 %016lx R11 %016lx", f->r8, f->r9, f->r10, f->r11);
-	message_text("R12 %016lx R13 %016lx R14 %016lx R15 %016lx", f->r12, f->r13, f->r14, f->r15);
+	message_text("RAX %016lx RBX %016lx RCX %016lx", f->rax, f->rbx, f->rcx);
+	message_text("RDX %016lx RSI %016lx RDI %016lx", f->rdx, f->rsi, f->rdi);
+	message_text("RBP %016lx RSP %016lx R8  %016lx", f->rbp, f->rsp, f->r8);
+	message_text("R9  %016lx R10 %016lx R11 %016lx", f->r9, f->r10, f->r11);
+	message_text("R12 %016lx R13 %016lx R14 %016lx", f->r12, f->r13, f->r14);
+	message_text("R15 %016lx", f->r15);
 	print_control_registers();
 	print_stack(f->rsp);
 }
