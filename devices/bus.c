@@ -24,16 +24,31 @@ static unsigned find(const struct bus *bus, uint16_t port)
 	return low;
 }
 
-static const struct port_range *range_of(const struct bus *bus, uint16_t port)
+static const struct port_range *range_of(struct bus *bus, uint16_t port)
 {
 	unsigned at = find(bus, port);
 
-	return at < bus->count && bus->ports[at].first <= port ? &bus->ports[at] : NULL;
+	if (at == bus->count || bus->ports[at].first > port)
+		return NULL;
+	bus->recent = at;
+	return &bus->ports[at];
 }
 
+/* An empty table has a first range of zeros, which takes no access of any width. */
 static bool takes_whole(const struct port_range *range, uint16_t port, unsigned bytes)
 {
-	return range && bytes <= range->widest && port + bytes - 1 <= range->last;
+	return port >= range->first && bytes <= range->widest && port + bytes - 1 <= range->last;
+}
+
+/* The range that takes the access as it is. */
+static const struct port_range *whole_range_of(struct bus *bus, uint16_t port, unsigned bytes)
+{
+	const struct port_range *range = &bus->ports[bus->recent];
+
+	if (takes_whole(range, port, bytes))
+		return range;
+	range = range_of(bus, port);
+	return range && takes_whole(range, port, bytes) ? range : NULL;
 }
 
 static uint32_t all_ones(unsigned bytes)
@@ -80,28 +95,38 @@ static void write_byte(struct bus *bus, uint16_t port, uint8_t value, uint64_t n
 		count_unclaimed(bus, port);
 }
 
-uint32_t bus_read_port(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns)
+static uint32_t read_bytes(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns)
 {
-	const struct port_range *range = range_of(bus, port);
 	uint32_t value = 0;
 
 	ASSERT(bytes == 1 || bytes == 2 || bytes == 4);
-	if (takes_whole(range, port, bytes))
-		return range->read(range->device, port, bytes, now_ns) & all_ones(bytes);
 	for (unsigned i = 0; i < bytes; i++)
 		value |= (uint32_t)read_byte(bus, (uint16_t)(port + i), now_ns) << 8 * i;
 	return value;
 }
 
-void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
+static void write_bytes(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
 {
-	const struct port_range *range = range_of(bus, port);
-
 	ASSERT(bytes == 1 || bytes == 2 || bytes == 4);
-	if (takes_whole(range, port, bytes)) {
-		range->write(range->device, port, value & all_ones(bytes), bytes, now_ns);
-		return;
-	}
 	for (unsigned i = 0; i < bytes; i++)
 		write_byte(bus, (uint16_t)(port + i), (uint8_t)(value >> 8 * i), now_ns);
+}
+
+uint32_t bus_read_port(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns)
+{
+	const struct port_range *range = whole_range_of(bus, port, bytes);
+
+	if (!range)
+		return read_bytes(bus, port, bytes, now_ns);
+	return range->read(range->device, port, bytes, now_ns) & all_ones(bytes);
+}
+
+void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
+{
+	const struct port_range *range = whole_range_of(bus, port, bytes);
+
+	if (!range)
+		write_bytes(bus, port, value, bytes, now_ns);
+	else
+		range->write(range->device, port, value & all_ones(bytes), bytes, now_ns);
 }

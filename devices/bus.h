@@ -20,6 +20,7 @@ struct port_range {
 struct bus {
 	struct port_range ports[BUS_PORT_RANGES]; /* sorted by first, disjoint */
 	unsigned count;
+	unsigned recent; /* the range that was found last: where the next access mostly goes too */
 	uint64_t unclaimed; /* accesses that no device answered, in bytes */
 	uint16_t last_unclaimed;
 };

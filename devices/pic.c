@@ -78,11 +78,12 @@ static bool renests(const struct pic_chip *chip, unsigned ir)
 /* The input that the chip requests an interrupt for; NO_IR where its INT is low. */
 static unsigned request(const struct pic_chip *chip)
 {
-	unsigned wanted = urgency(chip, chip->irr & (uint8_t)~chip->imr);
-	unsigned served;
+	uint8_t inputs = (uint8_t)(chip->irr & ~chip->imr);
+	unsigned wanted, served;
 
-	if (wanted == NO_IR || chip->awaits != PIC_AWAITS_OCW1)
+	if (!inputs || chip->awaits != PIC_AWAITS_OCW1)
 		return NO_IR;
+	wanted = urgency(chip, inputs);
 	served = urgency(chip, nested_isr(chip));
 	if (wanted < served || (wanted == served && renests(chip, ir_of(chip, wanted))))
 		return ir_of(chip, wanted);
@@ -100,10 +101,11 @@ static void drive(struct pic_chip *chip, unsigned ir, bool level)
 	}
 }
 
-/* Brings both INT outputs up to date. */
-static void update(struct pic *pic)
+/* Brings INT up to date after a change in this chip. */
+static void update(struct pic *pic, const struct pic_chip *changed)
 {
-	drive(&pic->chips[0], CASCADE_IR, request(&pic->chips[1]) != NO_IR);
+	if (changed->is_slave)
+		drive(&pic->chips[0], CASCADE_IR, request(changed) != NO_IR);
 	pic->pending = request(&pic->chips[0]) != NO_IR;
 }
 
@@ -116,10 +118,11 @@ static void set_triggering(struct pic_chip *chip)
 static void pic_set(void *context, unsigned irq, bool level)
 {
 	struct pic *pic = context;
+	struct pic_chip *chip = &pic->chips[irq / 8];
 
 	ASSERT(irq != CASCADE_IR);
-	drive(&pic->chips[irq / 8], irq % 8, level);
-	update(pic);
+	drive(chip, irq % 8, level);
+	update(pic, chip);
 }
 
 static bool chip_masked(const struct pic_chip *chip, unsigned ir)
@@ -193,7 +196,7 @@ uint8_t pic_acknowledge(struct pic *pic, uint64_t now_ns)
 	unsigned irq;
 	uint8_t answer = acknowledge(pic, 0, &irq);
 
-	update(pic);
+	update(pic, &pic->chips[irq >= 8]);
 	tell_accepted(pic, irq, now_ns);
 	return answer;
 }
@@ -208,7 +211,7 @@ static uint8_t poll(struct pic *pic, struct pic_chip *chip, uint64_t now_ns)
 	if (ir == NO_IR)
 		return DEFAULT_IR;
 	take(pic, chip, ir);
-	update(pic);
+	update(pic, chip);
 	tell_accepted(pic, chip->is_slave ? 8 + ir : ir, now_ns);
 	return (uint8_t)(0x80 | ir);
 }
@@ -371,14 +374,15 @@ static uint32_t pic_read(void *device, uint16_t port, unsigned bytes, uint64_t n
 static void pic_write(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
 {
 	struct pic *pic = device;
+	struct pic_chip *chip = chip_at(pic, port);
 
 	(void)bytes;
 	(void)now_ns;
 	if (port & 1)
-		write_a0_high(chip_at(pic, port), (uint8_t)value);
+		write_a0_high(chip, (uint8_t)value);
 	else
-		write_a0_low(chip_at(pic, port), (uint8_t)value);
-	update(pic);
+		write_a0_low(chip, (uint8_t)value);
+	update(pic, chip);
 }
 
 static uint32_t elcr_read(void *device, uint16_t port, unsigned bytes, uint64_t now_ns)
@@ -399,7 +403,7 @@ static void elcr_write(void *device, uint16_t port, uint32_t value, unsigned byt
 	(void)now_ns;
 	chip->elcr = (uint8_t)(value & chip->elcr_writable);
 	set_triggering(chip);
-	update(pic);
+	update(pic, chip);
 }
 
 static void chip_reset(struct pic_chip *chip, uint8_t icw2, uint8_t icw3)
@@ -416,7 +420,7 @@ void pic_reset(struct pic *pic)
 {
 	chip_reset(&pic->chips[0], 0x08, 1 << CASCADE_IR);
 	chip_reset(&pic->chips[1], 0x70, CASCADE_IR);
-	update(pic);
+	update(pic, &pic->chips[1]);
 }
 
 void pic_init(struct pic *pic, struct bus *bus, struct irq_router *router)

@@ -89,11 +89,12 @@ static uint32_t square_wave_element(uint32_t count, uint32_t phase)
 /* The counting element, 0 to modulus - 1. */
 static uint32_t element(const struct pit_counter *counter, uint64_t now_ns)
 {
-	uint64_t ticks = position(counter, now_ns);
 	uint32_t values = modulus(counter);
+	uint64_t ticks;
 
 	if (!counter->loaded)
 		return counter->held % values;
+	ticks = position(counter, now_ns);
 	switch (counter->mode) {
 	case PIT_RATE_GENERATOR:
 		return (counter->count - (uint32_t)(ticks % counter->count)) % values;
