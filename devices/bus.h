@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The bus: which device answers at which port. One table, looked up by binary search; what no device has claimed reads as all ones
- * and ignores writes. MMIO ranges join when the first chip that has one does. */
+ * The bus: which device answers at which port. One table, looked up by binary search; what no device has claimed
+ * reads as all ones and ignores writes. MMIO ranges join when the first chip that has one does. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 struct port_range {
 	uint16_t first, last;
-	uint8_t widest; /* the widest access in bytes that the device takes at once; a wider or straddling one is split into bytes, lowest first */
+	uint8_t widest; /* bytes that the device takes at once; a wider or straddling access is split, lowest byte first */
 	void *device;
 	uint32_t (*read)(void *device, uint16_t port, unsigned bytes, uint64_t now_ns);
 	void (*write)(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt lines between devices and interrupt controllers. A device drives its line and is told when its interrupt was accepted; it knows
- * no controller. IRQ numbers are the ISA ones, 0 to 15 (GSIs later). */
+ * Interrupt lines between devices and interrupt controllers. A device drives its line and is told when its
+ * interrupt was accepted; it knows no controller. IRQ numbers are the ISA ones, 0 to 15 (GSIs later). */
 #pragma once
 
 #include <stdbool.h>

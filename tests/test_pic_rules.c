@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Claims: whatever is written to the 8259A pair in whatever order, its requests follow the data sheet's priority rules as
- * a naive walk finds them, the slave's INT is IR2 of the master, and exactly the acknowledged device is told. */
+ * Claims: whatever is written to the 8259A pair in whatever order, its requests follow the data sheet's priority
+ * rules as a naive walk finds them, the slave's INT is IR2 of the master, and exactly the acknowledged device is
+ * told. */
 #include "devices/pic.h"
 
 #include "tests/support.h"
