@@ -125,7 +125,9 @@ class Runs(unittest.TestCase):
 
     def test_a_bed_that_ignores_signals_is_gone_afterwards(self):
         program = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nos.write(1, b'%d\\n' % os.getpid())\n" + SLEEP
+        began = time.monotonic()
         self.end(program, "--pass", "^[0-9]+$")
+        self.assertLess(time.monotonic() - began, 10)
         with self.assertRaises(ProcessLookupError):
             os.kill(int(self.console()), 0)
 
@@ -257,7 +259,14 @@ class ControlPort(unittest.TestCase):
         self.assertEqual(burst.ask("last"), {"heard": "last"})
 
 
-RAW = """
+KEYS = r'''
+os.write(1, b"%d up\n" % os.getpid())
+while keys := os.read(0, 99):
+    os.write(1, keys.hex().encode() + b"\n")
+time.sleep(60)
+'''
+
+RAW = '''
 import os, sys
 sys.path.insert(0, {here!r})
 import common
@@ -268,10 +277,9 @@ from foliotlib.terminal import Terminal
 options = cli.parse(["--interactive", "--control", {control!r}, common.GUEST])
 terminal = Terminal(0)
 guardian = Guardian(terminal.descriptor)
-program = "os.write(1, b'%d up\\\\n' % os.getpid())\\nwhile True: os.write(1, os.read(0, 99).hex().encode() + b'\\\\n')"
-Runner(options, common.FakeBed(program), [], 1, []).run(guardian, terminal)
+Runner(options, common.FakeBed({keys!r}), [], 1, []).run(guardian, terminal)
 guardian.dismiss()
-"""
+'''
 
 
 class OnATerminal(unittest.TestCase):
@@ -285,7 +293,7 @@ class OnATerminal(unittest.TestCase):
         self.addCleanup(os.close, self.slave)
         self.before = termios.tcgetattr(self.slave)
         here = os.path.dirname(os.path.abspath(__file__))
-        source = RAW.format(here=here, control=os.path.join(self.directory.name, "c"))
+        source = RAW.format(here=here, keys=KEYS, control=os.path.join(self.directory.name, "c"))
         self.run_process = subprocess.Popen([sys.executable, "-c", source], stdin=self.slave, stdout=self.slave,
                                             stderr=subprocess.DEVNULL, start_new_session=True)
         self.addCleanup(self.run_process.wait)

@@ -101,7 +101,10 @@ class Setup(unittest.TestCase):
                               stderr=slave, start_new_session=True) as process:
             os.close(slave)
             os.write(master, answer)
-            process.wait(30)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()  # it waits for an answer: its status says so
             shown = b""
             try:
                 while piece := os.read(master, 4096):
