@@ -223,19 +223,28 @@ static void svm_set(struct vcpu *vcpu, enum control_register which, uint64_t val
 
 static void svm_get_segment(const struct vcpu *vcpu, enum segment which, struct segment_register *out)
 {
-	const struct vmcb *vmcb = svm_of(vcpu)->vmcb;
-	const struct vmcb_segment *const segments[SEGMENT_COUNT] = {
-		[ES] = &vmcb->es, [CS] = &vmcb->cs, [SS] = &vmcb->ss, [DS] = &vmcb->ds, [FS] = &vmcb->fs,
-		[GS] = &vmcb->gs, [LDTR] = &vmcb->ldtr, [TR] = &vmcb->tr, [GDTR] = &vmcb->gdtr, [IDTR] = &vmcb->idtr,
+	static const uint16_t offsets[SEGMENT_COUNT] = {
+		[ES] = offsetof(struct vmcb, es), [CS] = offsetof(struct vmcb, cs), [SS] = offsetof(struct vmcb, ss),
+		[DS] = offsetof(struct vmcb, ds), [FS] = offsetof(struct vmcb, fs), [GS] = offsetof(struct vmcb, gs),
+		[LDTR] = offsetof(struct vmcb, ldtr), [TR] = offsetof(struct vmcb, tr),
+		[GDTR] = offsetof(struct vmcb, gdtr), [IDTR] = offsetof(struct vmcb, idtr),
 	};
-	const struct vmcb_segment *s = segments[which];
+	const struct vmcb_segment *s = (const void *)((const uint8_t *)svm_of(vcpu)->vmcb + offsets[which]);
 
 	*out = (struct segment_register){ s->base, s->limit, s->selector, s->attributes };
 }
 
-static unsigned svm_cpl(const struct vcpu *vcpu)
+static void svm_get_mode(const struct vcpu *vcpu, struct vcpu_mode *mode)
 {
-	return svm_of(vcpu)->vmcb->cpl;
+	const struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+
+	mode->cr0 = vmcb->cr0;
+	mode->cr3 = vmcb->cr3;
+	mode->cr4 = vmcb->cr4;
+	mode->efer = vmcb->efer;
+	mode->cs_base = vmcb->cs.base;
+	mode->cs_attributes = vmcb->cs.attributes;
+	mode->cpl = vmcb->cpl;
 }
 
 static void svm_set_tsc(struct vcpu *vcpu, const struct line *line, uint64_t tsc_adjust, bool trap)
@@ -280,7 +289,7 @@ const struct virt_ops svm_ops = {
 	.get = svm_get,
 	.set = svm_set,
 	.get_segment = svm_get_segment,
-	.cpl = svm_cpl,
+	.get_mode = svm_get_mode,
 	.set_tsc = svm_set_tsc,
 	.can_inject = svm_can_inject,
 	.want_window = svm_want_window,

@@ -17,13 +17,20 @@ static uint64_t host_ns(const struct machine *machine, uint64_t ticks)
 	return mul_div_floor(ticks, NS_PER_SECOND, machine->line.host_hz);
 }
 
+/* Bends the line; at rate 0 the guest does not run. */
+static void set_line(struct machine *machine, struct rate rate)
+{
+	machine_bend(machine, rate);
+	machine_withhold(machine, WITHHELD_PAUSED, !rate.num);
+}
+
 bool control_set_rate(struct machine *machine, struct rate rate)
 {
 	if (!rate_reduce(&rate))
 		return false;
 	machine->rate = rate;
 	if (!machine->paused)
-		machine_bend(machine, rate);
+		set_line(machine, rate);
 	eventlog_add(&machine_log, LOG_RATE, machine->now_ns, machine->host_tsc, rate.num, rate.den);
 	protocol_rate_changed(&machine->console.protocol);
 	return true;
@@ -57,7 +64,7 @@ bool control_pause(struct machine *machine)
 	if (machine->paused || machine->end)
 		return false;
 	machine->paused = true;
-	machine_bend(machine, (struct rate){ 0, 1 });
+	set_line(machine, (struct rate){ 0, 1 });
 	eventlog_add(&machine_log, LOG_PAUSE, machine->now_ns, machine->host_tsc, 0, 0);
 	protocol_paused(&machine->console.protocol);
 	return true;
@@ -68,7 +75,7 @@ bool control_resume(struct machine *machine)
 	if (!machine->paused || machine->end)
 		return false;
 	machine->paused = false;
-	machine_bend(machine, machine->rate);
+	set_line(machine, machine->rate);
 	eventlog_add(&machine_log, LOG_RESUME, machine->now_ns, machine->host_tsc, 0, 0);
 	protocol_resumed(&machine->console.protocol);
 	return true;
@@ -119,9 +126,9 @@ void control_get_exits(const struct machine *machine, struct control_exits *exit
 
 bool control_stall(struct machine *machine, uint64_t stall_host_ns)
 {
-	if (machine->paused || machine->stalled || machine->end)
+	if (machine->withheld)
 		return false;
-	machine->stalled = true;
+	machine_withhold(machine, WITHHELD_STALLED, true);
 	machine->stall_end_tsc = machine->host_tsc + mul_div_ceil(stall_host_ns, machine->line.host_hz, NS_PER_SECOND);
 	eventlog_add(&machine_log, LOG_STALL, machine->now_ns, machine->host_tsc, stall_host_ns, 0);
 	return true;

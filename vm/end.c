@@ -65,6 +65,7 @@ void machine_end(struct machine *machine, enum machine_end end)
 	if (first) {
 		console_drain(machine); /* what the guest said comes before what is said of it */
 		machine->end = end;
+		machine_withhold(machine, WITHHELD_ENDED, true);
 		eventlog_add(&machine_log, LOG_ENDED, machine->now_ns, machine->host_tsc, end, 0);
 		message(row->number, "%s", row->text);
 		protocol_guest_ended(&machine->console.protocol, row->name, end);

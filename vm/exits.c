@@ -4,7 +4,6 @@
  * guest with a dump. */
 #include "vm/machine.h"
 
-#include "base/assert.h"
 #include "host/cpu.h"
 #include "host/message.h"
 #include "monitor/eventlog.h"
@@ -64,6 +63,14 @@ const char *const machine_exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_INVALID_STATE] = "invalid-state",
 	[EXIT_UNKNOWN] = "unknown",
 };
+
+static unsigned machine_cpl(const struct machine *machine)
+{
+	struct vcpu_mode mode;
+
+	machine->ops->get_mode(&machine->vcpu, &mode);
+	return mode.cpl;
+}
 
 void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code)
 {
@@ -302,7 +309,7 @@ static void on_xsetbv(struct machine *machine, const struct vcpu_exit *exit)
 	const uint64_t *gpr = machine->vcpu.registers.gpr;
 	uint64_t value = (gpr[RDX] & LOW_HALF) << 32 | (gpr[RAX] & LOW_HALF);
 
-	if (machine->ops->cpl(&machine->vcpu) || (uint32_t)gpr[RCX] || !xcr0_is_legal(value) ||
+	if (machine_cpl(machine) || (uint32_t)gpr[RCX] || !xcr0_is_legal(value) ||
 	    !xsetbv_safe(0, value))
 		machine_raise(machine, VECTOR_GP, 0);
 	else
@@ -312,7 +319,7 @@ static void on_xsetbv(struct machine *machine, const struct vcpu_exit *exit)
 /* No hypercall is offered. */
 static void on_hypercall(struct machine *machine, const struct vcpu_exit *exit)
 {
-	int64_t error = machine->ops->cpl(&machine->vcpu) ? -KVM_EPERM : -KVM_ENOSYS;
+	int64_t error = machine_cpl(machine) ? -KVM_EPERM : -KVM_ENOSYS;
 
 	machine->vcpu.registers.gpr[RAX] = (uint64_t)error;
 	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
@@ -388,7 +395,6 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct machine *machine, const st
 
 void machine_handle_exit(struct machine *machine, const struct vcpu_exit *exit)
 {
-	ASSERT(exit->kind < EXIT_KIND_COUNT);
 	eventlog_add(&machine_log, LOG_EXIT, machine->now_ns, machine->host_tsc, exit->kind,
 		     machine->vcpu.registers.rip);
 	handlers[exit->kind](machine, exit);

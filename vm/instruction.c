@@ -5,9 +5,13 @@
 
 #include "vm/machine.h"
 
+#define PAGE_BYTES 4096u
+#define FAST_BYTES 3u /* what decode_fast_length looks at */
+
 #define CS_LONG 0x200u    /* segment attribute L, as in the VMCB */
 #define CS_DEFAULT_32 0x400u
 #define EFER_LMA (1ull << 10)
+#define CR0_PG (1ull << 31)
 #define LOW_HALF 0xffffffffull
 
 #define RFLAGS_AC (1ull << 18)
@@ -15,75 +19,114 @@
 #define OPCODE_MOV_TO_CR 0x22
 #define OPCODE_GROUP_7 0x01
 
-struct fetched {
-	uint8_t bytes[INSTRUCTION_BYTES];
-	uint64_t count;
-	enum decode_mode mode;
+/* The code's place and mode. */
+struct code {
+	struct vcpu_mode mode;
+	enum decode_mode decode_mode;
+	uint64_t gva;
 };
+
+static enum decode_mode decode_mode_of(const struct vcpu_mode *mode)
+{
+	if (mode->efer & EFER_LMA && mode->cs_attributes & CS_LONG)
+		return DECODE_64;
+	return mode->cs_attributes & CS_DEFAULT_32 ? DECODE_32 : DECODE_16;
+}
+
+static void find_code(const struct machine *machine, struct code *code)
+{
+	machine->ops->get_mode(&machine->vcpu, &code->mode);
+	code->decode_mode = decode_mode_of(&code->mode);
+	code->gva = machine->vcpu.registers.rip;
+	if (code->decode_mode != DECODE_64)
+		code->gva = (code->gva + code->mode.cs_base) & LOW_HALF;
+}
+
+static struct walk_state walk_state_of(const struct machine *machine, const struct vcpu_mode *mode)
+{
+	return (struct walk_state){
+		.cr0 = mode->cr0,
+		.cr3 = mode->cr3,
+		.cr4 = mode->cr4,
+		.efer = mode->efer,
+		.ac = machine->vcpu.registers.rflags & RFLAGS_AC,
+	};
+}
+
+static unsigned user_access(const struct vcpu_mode *mode)
+{
+	return mode->cpl == 3 ? WALK_USER : 0;
+}
 
 unsigned instruction_user_access(const struct machine *machine)
 {
-	return machine->ops->cpl(&machine->vcpu) == 3 ? WALK_USER : 0;
+	struct vcpu_mode mode;
+
+	machine->ops->get_mode(&machine->vcpu, &mode);
+	return user_access(&mode);
 }
 
 struct walk_state instruction_walk_state(const struct machine *machine)
 {
-	const struct virt_ops *ops = machine->ops;
-	const struct vcpu *vcpu = &machine->vcpu;
+	struct vcpu_mode mode;
 
-	return (struct walk_state){
-		.cr0 = ops->get(vcpu, CR0),
-		.cr3 = ops->get(vcpu, CR3),
-		.cr4 = ops->get(vcpu, CR4),
-		.efer = ops->get(vcpu, EFER),
-		.ac = vcpu->registers.rflags & RFLAGS_AC,
-	};
+	machine->ops->get_mode(&machine->vcpu, &mode);
+	return walk_state_of(machine, &mode);
 }
 
-static enum decode_mode mode_of(const struct segment_register *cs, uint64_t efer)
+static bool fetch_at(const struct machine *machine, const struct code *code, struct instruction *instruction)
 {
-	if (efer & EFER_LMA && cs->attributes & CS_LONG)
-		return DECODE_64;
-	return cs->attributes & CS_DEFAULT_32 ? DECODE_32 : DECODE_16;
-}
-
-static void fetch(const struct machine *machine, struct fetched *fetched)
-{
-	struct walk_state state = instruction_walk_state(machine);
-	struct segment_register cs;
+	struct walk_state state = walk_state_of(machine, &code->mode);
+	uint8_t bytes[INSTRUCTION_BYTES];
+	uint64_t count;
 	uint32_t error;
-	uint64_t gva;
 
-	machine->ops->get_segment(&machine->vcpu, CS, &cs);
-	fetched->mode = mode_of(&cs, state.efer);
-	gva = machine->vcpu.registers.rip;
-	if (fetched->mode != DECODE_64)
-		gva = (gva + cs.base) & LOW_HALF;
-	guest_read_virtual(&state, &machine->ram, gva, WALK_FETCH | instruction_user_access(machine), fetched->bytes,
-			   sizeof fetched->bytes, &fetched->count, &error);
+	guest_read_virtual(&state, &machine->ram, code->gva, WALK_FETCH | user_access(&code->mode), bytes, sizeof bytes,
+			   &count, &error);
+	return decode(bytes, count, code->decode_mode, instruction);
 }
 
 bool instruction_fetch(const struct machine *machine, struct instruction *instruction)
 {
-	struct fetched fetched;
+	struct code code;
 
-	fetch(machine, &fetched);
-	return decode(fetched.bytes, fetched.count, fetched.mode, instruction);
+	find_code(machine, &code);
+	return fetch_at(machine, &code, instruction);
+}
+
+/* The first bytes of the code, where they are in one page. NULL: ask the slow way. */
+static const uint8_t *first_bytes(const struct machine *machine, const struct code *code)
+{
+	uint64_t gpa = code->gva;
+
+	if ((gpa & (PAGE_BYTES - 1)) > PAGE_BYTES - FAST_BYTES)
+		return NULL;
+	if (code->mode.cr0 & CR0_PG) {
+		struct walk_state state = walk_state_of(machine, &code->mode);
+		uint32_t error;
+
+		if (walk(&state, &machine->ram, code->gva, WALK_FETCH | user_access(&code->mode), &gpa, &error) != WALK_OK)
+			return NULL;
+	}
+	return machine->ram.span(machine->ram.context, gpa, FAST_BYTES);
 }
 
 unsigned instruction_length(const struct machine *machine)
 {
 	struct instruction instruction;
-	struct fetched fetched;
-	unsigned length;
+	struct code code;
+	const uint8_t *at;
 
-	fetch(machine, &fetched);
-	if (fetched.count >= 3) {
-		length = decode_fast_length(fetched.bytes);
+	find_code(machine, &code);
+	at = first_bytes(machine, &code);
+	if (at) {
+		uint8_t bytes[FAST_BYTES] = { at[0], at[1], at[2] };
+		unsigned length = decode_fast_length(bytes);
+
 		if (length)
 			return length;
 	}
-	return decode(fetched.bytes, fetched.count, fetched.mode, &instruction) ? instruction.length : 0;
+	return fetch_at(machine, &code, &instruction) ? instruction.length : 0;
 }
 
 bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit *exit)

@@ -21,6 +21,7 @@
 #define UART_PORT 0x3f8
 #define UART_IRQ 4
 #define PANIC_EVENTS 32
+#define HIGH_MEMORY 0x100000ull
 #define FOUR_GIB (1ull << 32)
 
 struct eventlog machine_log;
@@ -93,12 +94,12 @@ static void build_firmware(struct machine *machine)
 	smbios_build(&machine->ram);
 }
 
-static uint64_t ram_bytes(const struct guest_map *map, bool above_4g)
+static uint64_t ram_above_4g(const struct guest_map *map)
 {
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < map->count; i++)
-		if ((map->ranges[i].gpa >= FOUR_GIB) == above_4g)
+		if (map->ranges[i].gpa >= FOUR_GIB)
 			bytes += map->ranges[i].bytes;
 	return bytes;
 }
@@ -135,7 +136,8 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	pic_init(&machine->pic, &machine->bus, &machine->irqs);
 	pit_init(&machine->pit, &machine->bus, &machine->irqs, &machine->events);
 	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
-	rtc_set_memory(&machine->rtc, ram_bytes(&machine->map, false), ram_bytes(&machine->map, true));
+	rtc_set_memory(&machine->rtc, HIGH_MEMORY + guest_map_upper_kib(&machine->map) * 1024ull,
+		       ram_above_4g(&machine->map));
 	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
 	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);
 	reset_init(&machine->reset, &machine->bus, &requests);
@@ -173,6 +175,7 @@ static void start_time(struct machine *machine, uint64_t host_hz)
 	machine->started_tsc = machine->bend_tsc = rdtsc();
 	line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
 	machine_set_now(machine, machine->started_tsc);
+	machine_withhold(machine, WITHHELD_PAUSED, !machine->rate.num);
 	machine_update_tsc(machine);
 	machine->poll_period_tsc = host_hz / POLLS_PER_SECOND;
 	machine->next_poll_tsc = machine->started_tsc;
@@ -214,6 +217,5 @@ _Noreturn void machine_main(const struct boot_info *boot, const struct host_fact
 	message(400, "the guest starts: %lu MiB, rate %lu/%lu, host TSC %lu Hz", machine->map.ram_bytes >> 20,
 		machine->rate.num, machine->rate.den, machine->line.host_hz);
 	message_set_console(say_on_console);
-	for (;;)
-		machine_turn(machine);
+	machine_run(machine);
 }

@@ -37,6 +37,13 @@ enum machine_end {
 	END_STOPPED = 0x28,      /* an exit that Foliot cannot handle, or the end of time */
 };
 
+/* Why the guest does not get the processor. */
+enum withheld {
+	WITHHELD_PAUSED = 1,  /* by the operator, or rate 0 */
+	WITHHELD_STALLED = 2, /* for a time, while guest time goes on */
+	WITHHELD_ENDED = 4,
+};
+
 struct machine {
 	const struct virt_ops *ops;
 	struct virt_features features;
@@ -68,11 +75,11 @@ struct machine {
 	struct event script; /* the next do= of the command line */
 	size_t script_next;
 
-	bool paused;
+	bool paused;          /* by the operator: the line's rate is 0, `rate` waits */
+	unsigned withheld;    /* why the guest does not get the processor: enum withheld bits */
 	bool halted;          /* the guest waits in HLT */
 	bool dead_halt_told;
 	bool window;          /* the engine was asked to tell when the guest can take an interrupt */
-	bool stalled;
 	uint64_t stall_end_tsc;
 	uint64_t next_poll_tsc, poll_period_tsc;
 	uint64_t timer_for_ns;  /* the guest deadline that timer_tsc belongs to */
@@ -100,8 +107,14 @@ struct host_facts {
 /* Builds the machine around the guest that GRUB loaded and runs it for ever. boot/ calls it last. */
 _Noreturn void machine_main(const struct boot_info *boot, const struct host_facts *host, const struct virt_ops *ops);
 
-/* vm/run.c: one turn of the run loop: due events, the console, one entry into the guest or one wait. */
-void machine_turn(struct machine *machine);
+/* vm/run.c: the run loop, for ever. */
+_Noreturn void machine_run(struct machine *machine);
+
+/* Sets or clears one reason. */
+static inline void machine_withhold(struct machine *machine, enum withheld why, bool withhold)
+{
+	machine->withheld = withhold ? machine->withheld | why : machine->withheld & ~(unsigned)why;
+}
 
 /* Moves "now" to host_tsc. */
 static inline void machine_set_now(struct machine *machine, uint64_t host_tsc)

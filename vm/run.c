@@ -100,14 +100,19 @@ static void offer_interrupt(struct machine *machine)
 	}
 }
 
-static bool may_run(struct machine *machine)
+/* The end of a stall: the guest is told, so that its watchdogs forgive the gap. */
+static void end_stall(struct machine *machine)
 {
-	if (machine->stalled && reached(machine->host_tsc, machine->stall_end_tsc)) {
-		machine->stalled = false;
-		pvclock_guest_stopped(&machine->pvclock);
-		pvclock_update(&machine->pvclock, machine->now_ns, machine->now_ns + machine->tsc_adjust);
-	}
-	return !machine->stalled && !machine->paused && !machine->end;
+	machine_withhold(machine, WITHHELD_STALLED, false);
+	pvclock_guest_stopped(&machine->pvclock);
+	pvclock_update(&machine->pvclock, machine->now_ns, machine->now_ns + machine->tsc_adjust);
+}
+
+static bool is_withheld(struct machine *machine)
+{
+	if (machine->withheld & WITHHELD_STALLED && reached(machine->host_tsc, machine->stall_end_tsc))
+		end_stall(machine);
+	return machine->withheld;
 }
 
 static void begin_turn(struct machine *machine, uint64_t host_tsc)
@@ -117,29 +122,19 @@ static void begin_turn(struct machine *machine, uint64_t host_tsc)
 		machine_update_tsc(machine);
 	}
 	machine_set_now(machine, host_tsc);
-}
-
-void machine_turn(struct machine *machine)
-{
-	struct vcpu_exit exit;
-
-	begin_turn(machine, rdtsc());
 	if (machine->now_ns >= event_next_ns(&machine->events) || machine->now_ns >= GUEST_TIME_END)
 		run_events(machine);
-	if (reached(machine->host_tsc, machine->next_poll_tsc)) {
-		machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
+	if (reached(host_tsc, machine->next_poll_tsc)) {
+		machine->next_poll_tsc = host_tsc + machine->poll_period_tsc;
 		console_poll(machine);
 		interrupts_report_nmi();
 	}
-	if (!may_run(machine)) {
-		wait(machine);
-		return;
-	}
-	offer_interrupt(machine);
-	if (machine->halted) {
-		wait(machine);
-		return;
-	}
+}
+
+static void run_guest(struct machine *machine)
+{
+	struct vcpu_exit exit;
+
 	arm_timer(machine);
 	machine->ops->run(&machine->vcpu, &exit);
 	machine_set_now(machine, exit.host_tsc);
@@ -148,4 +143,20 @@ void machine_turn(struct machine *machine)
 		take_host_interrupt(machine);
 	else
 		machine_handle_exit(machine, &exit);
+}
+
+void machine_run(struct machine *machine)
+{
+	for (;;) {
+		begin_turn(machine, rdtsc());
+		if (machine->withheld && is_withheld(machine)) {
+			wait(machine);
+			continue;
+		}
+		offer_interrupt(machine);
+		if (machine->halted)
+			wait(machine);
+		else
+			run_guest(machine);
+	}
 }

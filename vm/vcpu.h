@@ -97,6 +97,14 @@ struct vcpu {
 	void *engine; /* the engine's own part */
 };
 
+/* What decides how the guest's processor fetches and translates, all at once since each exit by an instruction may ask. */
+struct vcpu_mode {
+	uint64_t cr0, cr3, cr4, efer;
+	uint64_t cs_base;
+	uint16_t cs_attributes;
+	uint8_t cpl;
+};
+
 /* What a processor offers that the machine must know of. */
 struct virt_features {
 	struct line_multiplier multiplier;
@@ -127,7 +135,7 @@ struct virt_ops {
 	uint64_t (*get)(const struct vcpu *vcpu, enum control_register which);
 	void (*set)(struct vcpu *vcpu, enum control_register which, uint64_t value);
 	void (*get_segment)(const struct vcpu *vcpu, enum segment which, struct segment_register *segment);
-	unsigned (*cpl)(const struct vcpu *vcpu);
+	void (*get_mode)(const struct vcpu *vcpu, struct vcpu_mode *mode);
 
 	/* The guest's RDTSC shows the line plus tsc_adjust, by hardware where line->hardware says that it can and trap is false,
 	 * else by exits. */
