@@ -86,8 +86,14 @@ void svm_advance(struct vcpu *vcpu, unsigned bytes)
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
 
 	vcpu->registers.rip += bytes;
-	vcpu->registers.rflags &= ~RFLAGS_RF;
-	vmcb->interrupt_shadow &= ~VMCB_INTERRUPT_SHADOW;
-	if (!(vmcb->cs.attributes & 0x200))
+	vmcb->interrupt_shadow = 0;
+	if (!(vmcb->cs.attributes & VMCB_SEGMENT_LONG))
 		vcpu->registers.rip &= 0xffffffff;
+	if (vcpu->registers.rflags & (RFLAGS_RF | RFLAGS_TF)) {
+		vcpu->registers.rflags &= ~RFLAGS_RF;
+		if (vcpu->registers.rflags & RFLAGS_TF) {
+			vmcb->dr6 |= DR6_BS;
+			svm_raise(vcpu, VECTOR_DB, NO_ERROR_CODE);
+		}
+	}
 }

@@ -197,7 +197,7 @@ static uint64_t svm_get(const struct vcpu *vcpu, enum control_register which)
 	case PAT: return vmcb->guest_pat;
 	case CONTROL_REGISTER_COUNT: break;
 	}
-	ASSERT(!"a control register");
+	ASSERT(which < CONTROL_REGISTER_COUNT);
 	return 0;
 }
 
@@ -218,7 +218,7 @@ static void svm_set(struct vcpu *vcpu, enum control_register which, uint64_t val
 	case PAT: vmcb->guest_pat = value; return;
 	case CONTROL_REGISTER_COUNT: break;
 	}
-	ASSERT(!"a control register");
+	ASSERT(which < CONTROL_REGISTER_COUNT);
 }
 
 static void svm_get_segment(const struct vcpu *vcpu, enum segment which, struct segment_register *out)

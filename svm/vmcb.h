@@ -97,6 +97,8 @@
 /* EXITINFO1 of a nested page fault (APM 2 15.25.6) */
 #define VMCB_NPF_WALKING (1ull << 33)
 
+#define VMCB_SEGMENT_LONG 0x200 /* in a segment's attributes */
+
 struct vmcb_segment {
 	uint16_t selector, attributes;
 	uint32_t limit;

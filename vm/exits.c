@@ -15,7 +15,6 @@
 
 #define LOW_HALF 0xffffffffull
 #define MSR_TSC_AUX 0xc0000103
-#define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
 
 #define CR0_PE (1ull << 0)
@@ -89,13 +88,10 @@ void machine_page_fault(struct machine *machine, uint64_t gva, uint32_t error_co
 void machine_advance(struct machine *machine, const struct vcpu_exit *exit)
 {
 	unsigned length = exit->length ? exit->length : instruction_length(machine);
-	bool trap = machine->vcpu.registers.rflags & RFLAGS_TF;
 
 	if (!length) /* the bytes are gone or changed since: let the guest execute what is there now */
 		return;
 	machine->ops->advance(&machine->vcpu, length);
-	if (trap)
-		machine_raise(machine, VECTOR_DB, NO_ERROR_CODE);
 }
 
 static void set_low(struct machine *machine, enum gpr gpr, uint64_t value)

@@ -169,6 +169,12 @@ static void run_script(void *owner, uint64_t now_ns)
 	arm_script(machine);
 }
 
+static void stop_at_end_of_time(void *owner, uint64_t now_ns)
+{
+	(void)now_ns;
+	machine_stop_with_dump(owner, "guest time has come to its end (2^63 ns)", NULL);
+}
+
 static void start_time(struct machine *machine, uint64_t host_hz)
 {
 	machine->rate = machine->settings.rate;
@@ -180,6 +186,8 @@ static void start_time(struct machine *machine, uint64_t host_hz)
 	machine->poll_period_tsc = host_hz / POLLS_PER_SECOND;
 	machine->next_poll_tsc = machine->started_tsc;
 	event_init(&machine->script, run_script, machine);
+	event_init(&machine->end_of_time, stop_at_end_of_time, machine);
+	event_set(&machine->events, &machine->end_of_time, GUEST_TIME_END);
 	arm_script(machine);
 }
 

@@ -72,6 +72,7 @@ struct machine {
 	struct guest_map map;
 	struct guest_ram ram;
 	struct console console;
+	struct event end_of_time;
 	struct event script; /* the next do= of the command line */
 	size_t script_next;
 

@@ -30,14 +30,6 @@ void machine_bend(struct machine *machine, struct rate rate)
 	machine_update_tsc(machine);
 }
 
-static void run_events(struct machine *machine)
-{
-	if (machine->now_ns < GUEST_TIME_END)
-		event_run(&machine->events, machine->now_ns);
-	else if (!machine->end)
-		machine_stop_with_dump(machine, "guest time has come to its end (2^63 ns)", NULL);
-}
-
 /* The host TSC at which the next event is due, from the cache where its deadline is still the same; the next poll where that is earlier. */
 static uint64_t next_deadline(struct machine *machine)
 {
@@ -69,12 +61,23 @@ static void take_host_interrupt(struct machine *machine)
 	machine->armed_tsc = 0;
 }
 
+/* Takes over the host's clock. */
+static void read_now(struct machine *machine, uint64_t host_tsc)
+{
+	if (host_tsc < machine->host_tsc) { /* it went past 2^64 - 1 */
+		line_wrapped(&machine->line);
+		machine_update_tsc(machine);
+	}
+	machine_set_now(machine, host_tsc);
+}
+
 /* Waits for the timer with the processor asleep. */
 static void wait(struct machine *machine)
 {
 	arm_timer(machine);
 	cpu_wait_for_interrupt();
 	machine->armed_tsc = 0;
+	read_now(machine, rdtsc());
 }
 
 /* Hands the guest the interrupt that its controller has, or asks to be told when the guest can take it. */
@@ -115,17 +118,13 @@ static bool is_withheld(struct machine *machine)
 	return machine->withheld;
 }
 
-static void begin_turn(struct machine *machine, uint64_t host_tsc)
+/* What is due at "now": events of guest time, and the console. What falls due on the way back into the guest ends that run at once, by the timer. */
+static void do_due(struct machine *machine)
 {
-	if (host_tsc < machine->host_tsc) { /* it went past 2^64 - 1 */
-		line_wrapped(&machine->line);
-		machine_update_tsc(machine);
-	}
-	machine_set_now(machine, host_tsc);
-	if (machine->now_ns >= event_next_ns(&machine->events) || machine->now_ns >= GUEST_TIME_END)
-		run_events(machine);
-	if (reached(host_tsc, machine->next_poll_tsc)) {
-		machine->next_poll_tsc = host_tsc + machine->poll_period_tsc;
+	if (machine->now_ns >= event_next_ns(&machine->events))
+		event_run(&machine->events, machine->now_ns);
+	if (reached(machine->host_tsc, machine->next_poll_tsc)) {
+		machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
 		console_poll(machine);
 		interrupts_report_nmi();
 	}
@@ -137,7 +136,7 @@ static void run_guest(struct machine *machine)
 
 	arm_timer(machine);
 	machine->ops->run(&machine->vcpu, &exit);
-	machine_set_now(machine, exit.host_tsc);
+	read_now(machine, exit.host_tsc);
 	machine->exits[exit.kind]++;
 	if (exit.kind == EXIT_HOST_INTERRUPT)
 		take_host_interrupt(machine);
@@ -148,7 +147,7 @@ static void run_guest(struct machine *machine)
 void machine_run(struct machine *machine)
 {
 	for (;;) {
-		begin_turn(machine, rdtsc());
+		do_due(machine);
 		if (machine->withheld && is_withheld(machine)) {
 			wait(machine);
 			continue;

@@ -149,7 +149,7 @@ struct virt_ops {
 	/* An exception in the guest, at the instruction at rip. */
 	void (*raise)(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 
-	/* The instruction at rip, of that many bytes, is done: rip moves on and the interrupt shadow ends. */
+	/* The instruction at rip, of that many bytes, is done: rip moves on, the interrupt shadow ends, and RFLAGS.TF traps. */
 	void (*advance)(struct vcpu *vcpu, unsigned bytes);
 
 	/* Tells the engine's whole state, line by line. */
