@@ -10,7 +10,9 @@
 #define RTC_IRQ 8
 
 volatile uint8_t rtc_causes;
-volatile uint64_t rtc_tsc;
+volatile uint64_t rtc_tsc, rtc_stop_tsc;
+
+#define ENABLES (RTC_B_PIE | RTC_B_AIE | RTC_B_UIE)
 
 uint8_t rtc_read(uint8_t index)
 {
@@ -28,11 +30,15 @@ static void on_interrupt(void)
 {
 	rtc_tsc = rdtsc();
 	rtc_causes |= rtc_read(RTC_C);
+	if (rtc_stop_tsc && rtc_tsc >= rtc_stop_tsc) {
+		rtc_write(RTC_B, rtc_read(RTC_B) & (uint8_t)~ENABLES);
+		rtc_stop_tsc = 0;
+	}
 }
 
 void rtc_listen(uint8_t enables)
 {
-	uint8_t b = rtc_read(RTC_B) & (uint8_t)~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE);
+	uint8_t b = rtc_read(RTC_B) & (uint8_t)~ENABLES;
 
 	irq_handlers[RTC_IRQ] = on_interrupt;
 	rtc_write(RTC_B, b);
@@ -43,7 +49,7 @@ void rtc_listen(uint8_t enables)
 
 void rtc_deafen(void)
 {
-	rtc_write(RTC_B, rtc_read(RTC_B) & (uint8_t)~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE));
+	rtc_write(RTC_B, rtc_read(RTC_B) & (uint8_t)~ENABLES);
 	irq_mask(RTC_IRQ, true);
 	rtc_read(RTC_C);
 }

@@ -30,6 +30,10 @@ void rtc_write(uint8_t index, uint8_t value);
 extern volatile uint8_t rtc_causes;
 extern volatile uint64_t rtc_tsc;
 
+/* Where not 0: the handler disables all of the chip's interrupts at the first one at or after this TSC value, and clears this. It ends a
+ * storm that leaves the rest of the guest no time. */
+extern volatile uint64_t rtc_stop_tsc;
+
 /* Unmasks IRQ 8, installs the handler (it reads register C) and enables these interrupts in register B, whose other bits stay. */
 void rtc_listen(uint8_t enables);
 

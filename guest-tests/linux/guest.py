@@ -15,7 +15,7 @@ def show(rate):
 
 def session(report, rate=Fraction(1), append="", words=(), interactive=True):
     """A Linux guest that starts at the rate, or without Foliot where the report is native."""
-    extra = ["--native"] if report.native else ["--foliot", f"rate={show(rate)}"]
+    extra = ["--native"] if report.native else ["--foliot", f"rate={show(rate)} on-death=leave"]
     return Session(linux_words(append, [*extra, *words]), interactive=interactive)
 
 

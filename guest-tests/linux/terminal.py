@@ -127,7 +127,7 @@ def escape_itself(report, terminal):
     terminal.type("stty raw -echo; echo rea''dy; dd bs=1 count=1 2>/dev/null | od -An -tx1; stty sane\r")
     terminal.expect(r"^ready")
     terminal.type(ESCAPE + ESCAPE)
-    report.claim(terminal.expect(r"^ *([0-9a-f]{2})\r?\n")[1] == b"1d", "Ctrl-] twice sends Ctrl-] to the guest")
+    report.claim(terminal.expect(r" ([0-9a-f]{2})\r?\n")[1] == b"1d", "Ctrl-] twice sends Ctrl-] to the guest")
 
 
 def tips(report, terminal):

@@ -61,17 +61,27 @@ static void illegal(unsigned mode)
 	irq_handlers[0] = 0;
 }
 
+static void count_down_rtc(void)
+{
+	rtc_read(RTC_C);
+	if (left)
+		left--;
+	if (!left)
+		rtc_write(RTC_B, RTC_B_24H);
+}
+
 static void rtc_storm(void)
 {
 	uint64_t start = rdtsc();
-	uint32_t before = irq_counts[8];
 
+	left = ENOUGH;
 	rtc_write(RTC_A, RTC_A_RUN | 3);
 	rtc_listen(RTC_B_PIE);
-	while (irq_counts[8] - before < ENOUGH && rdtsc() - start < 20 * NS_PER_SECOND)
+	irq_handlers[8] = count_down_rtc;
+	while (left && rdtsc() - start < 20 * NS_PER_SECOND)
 		sti_nop_cli();
 	rtc_deafen();
-	report(irq_counts[8] - before >= ENOUGH, "RTC at 8192 Hz: %u interrupts came", irq_counts[8] - before);
+	report(!left, "RTC at 8192 Hz: %u interrupts came, and the guest goes on", ENOUGH - left);
 }
 
 static void calm_again(void)
