@@ -161,7 +161,10 @@ import json, select
 heard = b""
 while True:
     select.select([control], [], [])
-    heard += os.read(control, 4096)
+    piece = os.read(control, 4096)
+    if not piece:
+        sys.exit(1)
+    heard += piece
     while b"\\n" in heard:
         line, heard = heard.split(b"\\n", 1)
         if line == b"":
