@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""docs/numbers.md: the tables that bench/run writes, each between its markers. Everything outside the markers is written by hand."""
+
+import pathlib
+
+PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "numbers.md"
+
+HEADINGS = {
+    "operations": ("operation", "bare", "Foliot", "target", "", "KVM 6.1", "Xen 4.17 HVM"),
+    "size": ("what", "Foliot", "target", ""),
+    "linux": ("what", "bare", "Foliot", "ratio", "target", ""),
+}
+
+
+def cell(value):
+    return "–" if value is None else str(value)
+
+
+def table(part, rows):
+    """A table in Markdown; numbers to the right."""
+    heading = HEADINGS[part]
+    lines = ["| " + " | ".join(heading) + " |", "|---" + "|---:" * (len(heading) - 1) + "|"]
+    return "\n".join(lines + ["| " + " | ".join(map(cell, row)) + " |" for row in rows])
+
+
+def replace(part, text):
+    """Puts the table between the page's markers of this part."""
+    begin, end = f"<!-- bench {part} -->", f"<!-- end {part} -->"
+    page = PAGE.read_text(encoding="utf-8")
+    head, found, rest = page.partition(begin)
+    if not found or end not in rest:
+        raise OSError(f"{PAGE} has no markers {begin} and {end}")
+    PAGE.write_text(head + begin + "\n" + text + "\n" + end + rest.partition(end)[2], encoding="utf-8")
