@@ -71,7 +71,7 @@ PURE := $(wildcard base/format.c base/refusal.c timekeeping/*.c devices/*.c moni
 		vm/msr.c vm/port_string.c vm/run.c,$(wildcard vm/*.c)) \
 	boot/memory_map.c boot/multiboot2.c host/acpi.c host/clock_math.c host/paging.c host/rtc_date.c
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-TEST_CFLAGS := -std=gnu17 -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wshadow \
+TEST_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wshadow \
 	-Wno-unused-parameter -I. -MMD -MP
 TEST_LIBS := -lcmocka -lgmp -ljansson -lZydis
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The SMBIOS tables, read back by a parser of their own. */
+#define _GNU_SOURCE /* memmem */
 #include "vm/smbios.h"
 
 #include "tests/support.h"
