@@ -45,7 +45,7 @@ control port
 examples
   foliot-run --initrd initramfs.cpio --append "console=ttyS0" --pass "login:" vmlinuz     boot Linux up to a pattern
   foliot-run --foliot "rate=10" --timeout 60 tick.elf                                     a tiny guest, ten times as fast
-  foliot-run --repeatable --foliot "do=5s:rate~10" --serial a.log --initrd i.cpio vmlinuz the same bytes in each run
+  foliot-run --repeatable --foliot 'do="5s:rate 10"' --serial a.log --initrd i.cpio vmlinuz the same bytes in each run
   foliot-run --interactive --on-reset restart --initrd i.cpio --append "console=ttyS0" vmlinuz   a console; Ctrl-] quit
   foliot-run --native --initrd i.cpio --append "console=ttyS0" vmlinuz                    without Foliot, to compare
   foliot-run --control /tmp/c --fail "Oops" vmlinuz & socat - unix:/tmp/c                 steer it from outside
