@@ -254,6 +254,22 @@ class ControlPort(unittest.TestCase):
             late.ask("rate")
         self.assertIn("repeatable", str(caught.exception))
 
+    def test_the_last_reply_is_read_although_the_bed_is_gone(self):
+        last = b'{"id":1,"ok":{}}\n{"event":"guest-ended"}\n'
+        for _ in range(5):
+            run = self.start(f"""os.write(1, b'up\\n')
+os.read(control, 4096)
+os.write(control, {last!r})
+os._exit(0x25 << 1 | 1)
+""")
+            asker = self.client()
+            self.assertEqual(asker.ask("quit"), {})
+            with self.assertRaises(client.ControlError):
+                while True:
+                    asker._take(asker._line(time.monotonic() + 20))
+            self.assertEqual(asker.events, [{"event": "guest-ended"}])
+            self.assertEqual(run.wait(20), 0)
+
     def test_many_requests_in_one_burst(self):
         self.start("os.write(1, b'up\\n')\n" + ECHO)
         burst = self.client()

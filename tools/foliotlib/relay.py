@@ -9,11 +9,13 @@ import select
 import selectors
 import socket
 import stat
+import time
 
 from .console import Backlog
 
 LONGEST_LINE = 65536
 LONGEST_BACKLOG = 1 << 20  # a client that leaves more than this unread is let go
+FLUSH_S = 1.0              # how long a client may take for the last lines
 
 
 def error_line(code, text):
@@ -71,12 +73,30 @@ class Relay:
         return listener
 
     def close(self):
-        """Leaves nothing behind at the path."""
+        """The client gets what the port still holds; nothing is left behind at the path."""
+        self._drain_port()
+        self._flush_client(FLUSH_S)
         self._drop_client()
         self._selector.unregister(self._listener)
         self._listener.close()
         self._close_port()
         os.unlink(self._path)
+
+    def _drain_port(self):
+        """A bed that has ended may have answered right before: the reply to quit, the last event."""
+        try:
+            while self._port is not None:
+                self._from_port(os.read(self._port, 65536))
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._close_port()
+
+    def _flush_client(self, limit_s):
+        deadline = time.monotonic() + limit_s
+        while self._client and self._to_client and (left := deadline - time.monotonic()) > 0:
+            if select.select([], [self._client], [], left)[1]:
+                self._client_ready(selectors.EVENT_WRITE)
 
     def _accept(self, _events):
         client, _ = self._listener.accept()
