@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The run loop. Each turn: now, due events, the console, an interrupt for the guest, the host timer, the guest, its exit. The only
- * place above host/ that reads the TSC. */
+ * The run loop. Each turn: now, due events, the console, an interrupt for the guest, the host timer, the guest, its exit. Besides the
+ * machine's start this is the only place above host/ and the engine that reads the TSC. */
 #include "vm/machine.h"
 
+#include "host/bed_clock.h"
 #include "host/cpu.h"
 #include "host/interrupts.h"
 #include "host/timer.h"
 #include "monitor/eventlog.h"
+
+#define POLLS_PER_BED_CLOCK 512 /* half a second: its narrowest counter wraps within five */
 
 /* Whether host TSC a is at or after b; right across the wrap. */
 static bool reached(uint64_t a, uint64_t b)
@@ -118,16 +121,23 @@ static bool is_withheld(struct machine *machine)
 	return machine->withheld;
 }
 
+/* The console; and, now and then, what only has to be looked at before it is too late. */
+static void poll(struct machine *machine)
+{
+	machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
+	console_poll(machine);
+	interrupts_report_nmi();
+	if (!(machine->polls++ % POLLS_PER_BED_CLOCK))
+		bed_clock_keep();
+}
+
 /* What is due at "now": events of guest time, and the console. What falls due on the way back into the guest ends that run at once, by the timer. */
 static void do_due(struct machine *machine)
 {
 	if (machine->now_ns >= event_next_ns(&machine->events))
 		event_run(&machine->events, machine->now_ns);
-	if (reached(machine->host_tsc, machine->next_poll_tsc)) {
-		machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
-		console_poll(machine);
-		interrupts_report_nmi();
-	}
+	if (reached(machine->host_tsc, machine->next_poll_tsc))
+		poll(machine);
 }
 
 static void run_guest(struct machine *machine)
