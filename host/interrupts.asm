@@ -12,7 +12,6 @@ LAPIC_EOI		equ 0xb0
 
 extern interrupt_dispatch
 extern lapic_registers
-extern timer_fired
 
 section .text
 
@@ -69,14 +68,13 @@ save_and_dispatch:
 	add	rsp, 16
 	iretq
 
-; These run for every event of the guest's timers: acknowledge, note, return.
+; These run for every event of the guest's timers: acknowledge, return.
 global timer_entry_xapic
 align 16
 timer_entry_xapic:
 	push	rax
 	mov	rax, [lapic_registers]
 	mov	dword [rax + LAPIC_EOI], 0
-	mov	byte [timer_fired], 1
 	pop	rax
 	iretq
 
@@ -90,7 +88,6 @@ timer_entry_x2apic:
 	xor	eax, eax
 	xor	edx, edx
 	wrmsr
-	mov	byte [timer_fired], 1
 	pop	rdx
 	pop	rcx
 	pop	rax

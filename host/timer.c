@@ -17,8 +17,6 @@
 void timer_entry_xapic(void);  /* host/interrupts.asm */
 void timer_entry_x2apic(void);
 
-volatile bool timer_fired;
-
 static bool has_deadline;
 static uint64_t ratio;          /* timer ticks per TSC tick, rounded up, RATIO_BITS fraction bits */
 static uint64_t longest_tsc;    /* the most that the counter can hold */

@@ -7,10 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Set by the interrupt, which does nothing else; cleared by whoever waits for it. */
-extern volatile bool timer_fired;
-
-/* Puts the timer's vector in place. After apic_init and calibration. */
+/* Puts the timer's vector in place: its interrupt is acknowledged and does nothing else, as it has ended the guest's run or
+ * the halt. After apic_init and calibration. */
 void timer_init(uint64_t tsc_hz, uint64_t lapic_hz);
 
 /* The interrupt comes when the host TSC has reached the deadline or as soon as can be after it; at once if it

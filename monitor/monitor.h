@@ -11,7 +11,7 @@
 struct identity {
 	const char *version; /* "0.1" */
 	const char *build;   /* the build's own mark */
-	const char *engine;  /* "svm" */
+	const char *engine;  /* "AMD-V" */
 };
 
 struct monitor {

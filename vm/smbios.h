@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define SMBIOS_GPA 0xf5000ull /* in the F-segment, where the 32-byte entry point is looked for at multiples of 16 */
+#define SMBIOS_GPA 0xf5000ull /* in the F-segment, where the 24-byte entry point is looked for at multiples of 16 */
 
 /* Writes entry point and structures (BIOS, system, end) at SMBIOS_GPA, which must be guest RAM. */
 void smbios_build(const struct guest_ram *ram);
