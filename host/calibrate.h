@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Measuring the TSC and the local APIC's timer against the machine's HPET (IA-PC HPET 1.0a), ACPI PM timer
- * (ACPI 6.4 4.8.3.3) and PIT (8254 data sheet): at boot, for 20 to 250 ms. */
+ * (ACPI 6.4 4.8.3.3) and PIT (8254 data sheet): at boot, for some 20 to 160 ms. */
 #pragma once
 
 #include "host/acpi.h"

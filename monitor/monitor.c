@@ -64,7 +64,7 @@ static enum monitor_result show_rate(struct monitor *monitor, const struct reply
 	if (rate.untrapped_limit)
 		say(reply, "highest untrapped  %lu", rate.untrapped_limit);
 	else
-		say(reply, "highest untrapped  none (the processor has no TSC multiplier)");
+		say(reply, "highest untrapped  none (no TSC multiplier, or tsc=trap)");
 	say(reply, "TSC                %s", trap_text(&rate));
 	return MONITOR_DONE;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * How the guest's run ends: by its own wish (power-off, reset, a report at port F4h), by the operator's, or by its death; and what Foliot does
- * then. On a test bed with an exit port the bed is left with the verdict; elsewhere a dead guest leaves a living monitor. */
+ * then. Power-off and quit leave the machine. After any other end a test bed is left with the verdict where on-death=leave says so; else the
+ * monitor lives on. */
 #include "vm/machine.h"
 
 #include "base/format.h"
