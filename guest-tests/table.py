@@ -17,7 +17,7 @@ class Guest:
     foliot: str = ""             # Foliot's arguments; rate= is added
     rates: tuple = ALL_RATES
     status: int = 0              # of foliot-run
-    ending: str = "the guest passed"  # in foliot-run's last line
+    ending: str = "the guest passed"  # a pattern in foliot-run's last line
     native: bool = True          # whether plain QEMU can run it, as an oracle of the chips
     native_status: int = 0       # where it is not the same
     complete: bool = True        # the guest comes to its "done" line
@@ -25,10 +25,10 @@ class Guest:
     timeout_s: int = 300         # of host time; the bed's own time is whatever the rate makes of it
 
 
-def ending(how, status, words, native_status, complete=False, rates=ALL_RATES):
+def ending(how, status, words, native_status, complete=False, rates=ALL_RATES, native=True):
     """A way to end: a row of the guest "endings"."""
     return Guest(f"ends-{how}", guest="endings", append=f"how={how}", rates=rates, status=status, ending=words,
-                 native_status=native_status, complete=complete)
+                 native_status=native_status, complete=complete, native=native, timeout_s=120)
 
 
 RESET = "the guest reset the machine"
@@ -54,6 +54,8 @@ GUESTS = [
     ending("port92", 1, RESET, 1),
     ending("acpi", 1, RESET, 1),
     ending("triple", 1, "the guest died of a triple fault", 1),
+    ending("stack", 1, "the guest died of a triple fault|Foliot stopped the guest", 1, native=False),
+    ending("gdt", 1, "the guest died of a triple fault|Foliot stopped the guest", 1, native=False),
     ending("s5", 0, "the guest powered off", 0),
     ending("fail", 1, "the guest failed", 1),
     ending("nothing", 0, "the guest passed", 0, complete=True, rates=("1",)),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The ways in which a guest ends: how=cf9, keyboard, port92, acpi (the FADT's reset register), triple, s5, fail, nothing. Each must end the
- * run at once and with its own status; a guest that is still there a second later says so and fails. */
+ * The ways in which a guest ends: how=cf9, keyboard, port92, acpi (the FADT's reset register), triple, stack and gdt (they are
+ * where no memory is, so that no exception can be delivered), s5, fail, nothing. Each must end the run at once and with its own status; a guest that is still there a second later says so and fails. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"
@@ -16,6 +16,21 @@ static void triple_fault(void)
 	const uint8_t no_table[6] = { 0 };
 
 	__asm__ volatile("lidt %0\n\tud2" : : "m"(no_table));
+}
+
+static void stack_in_hole(void)
+{
+	__asm__ volatile("mov $0xb0000, %%esp\n\tpush $1\n\tud2" : : : "memory");
+}
+
+static void gdt_in_hole(void)
+{
+	static const struct {
+		uint16_t limit;
+		uint32_t base;
+	} __attribute__((packed)) gdtr = { 0xFFFF, 0xB0000 };
+
+	__asm__ volatile("lgdt %0\n\tud2" : : "m"(gdtr));
 }
 
 static void power_off(void)
@@ -62,6 +77,10 @@ void test_main(void)
 		by_acpi();
 	} else if (option_is("how", "triple")) {
 		triple_fault();
+	} else if (option_is("how", "stack")) {
+		stack_in_hole();
+	} else if (option_is("how", "gdt")) {
+		gdt_in_hole();
 	} else if (option_is("how", "s5")) {
 		power_off();
 	} else if (option_is("how", "fail")) {

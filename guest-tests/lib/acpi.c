@@ -10,6 +10,9 @@
 #define FADT_FLAG_TMR_VAL_EXT (1u << 8)
 #define FADT_FLAG_RESET_REG (1u << 10)
 
+#define AML_BYTE 0x0A
+#define AML_PACKAGE 0x12
+
 static uint32_t dword(const uint8_t *at)
 {
 	uint32_t value;
@@ -52,18 +55,20 @@ static const uint8_t *find_table(const uint8_t *rsdp, const char *signature)
 	return NULL;
 }
 
-/* Name(_S5_, Package(){type, ...}): NameString, PackageOp, PkgLength (one byte), NumElements, then an integer. */
+/* Name(_S5_, Package(){type, ...}): NameString, PackageOp, PkgLength (its first byte's bits 7-6 say how many bytes follow),
+ * NumElements, then an integer: ZeroOp, OneOp, or BytePrefix and a byte. */
 static void find_s5(const uint8_t *dsdt, struct acpi_facts *facts)
 {
 	uint32_t bytes = dword(dsdt + 4);
 
-	for (uint32_t at = 36; at + 8 < bytes; at++) {
-		const uint8_t *aml = dsdt + at;
+	for (uint32_t at = 36; at + 12 < bytes; at++) {
+		const uint8_t *aml = dsdt + at, *element;
 
-		if (memcmp(aml, "_S5_", 4) || aml[4] != 0x12)
+		if (memcmp(aml, "_S5_", 4) || aml[4] != AML_PACKAGE)
 			continue;
+		element = aml + 5 + 1 + (aml[5] >> 6) + 1;
 		facts->s5_known = true;
-		facts->s5_type = aml[7] == 0x0A ? aml[8] : aml[7]; /* BytePrefix, or ZeroOp, OneOp */
+		facts->s5_type = *element == AML_BYTE ? element[1] : *element;
 		return;
 	}
 }

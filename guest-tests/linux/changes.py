@@ -78,6 +78,6 @@ def run(report):
         guest.expect(PROMPT)
         back = linux.ask(guest, "grep -v '[.]' /tmp/load | sort -n -c && echo onward")
         report.claim(back[-1:] == ["onward"], "`date` never went backward under any of the rates", str(back))
-        boot.judge_kernel_log(report, guest, "after changes of rate")
+        boot.judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "after changes of rate")
         guest.send("poweroff\n")
         report.claim(guest.wait() == 0, "`poweroff` ends the run after changes of rate", guest.said())

@@ -5,6 +5,7 @@ Free-running: over a span of guest time, between two lines of /tests/mark.sh; th
 asked for right after each line. Repeatable: Foliot's do=<guest time>:time lines fall between two lines of /tests/clocks.sh
 on the console, so that the guest's clocks are known there within one line's distance, whatever the harness does."""
 
+import calendar
 import os
 import re
 import time
@@ -22,7 +23,7 @@ SPANS_S = {"1": 60, "10": 300, "1/4": 60}
 LONG_FACTOR = 4
 
 # Guest seconds since power-on of the two looks of a repeatable run: the first when the slowest boot is over.
-LOOKS_S = {"1": (10, 75), "10": (80, 145), "1/4": (5, 70)}
+LOOKS_S = {"1": (10, 130), "10": (80, 280), "1/4": (5, 65)}
 REPEATABLE_LIMIT_S = 900
 
 REPLY_LIMIT_S = 0.01
@@ -65,7 +66,6 @@ def command_times(lines):
     """Seconds since 1970 that `date +%s` and `hwclock` printed."""
     date = int(lines[0])
     text = re.match(r"(\w+ \w+ +\d+ [\d:]+ \d+)", lines[1])[1]
-    import calendar
     return date, calendar.timegm(time.strptime(" ".join(text.split()), "%a %b %d %H:%M:%S %Y"))
 
 
@@ -100,9 +100,11 @@ def judge_together(report, words, first, last):
 def free_running(report, rate):
     """One rate on the free-running bed."""
     span = SPANS_S[linux.show(rate)] * (LONG_FACTOR if os.environ.get("FOLIOT_TIER") == "long" else 1)
-    with linux.session(report, rate) as guest:
+    with linux.session(report) as guest:
         client = None if report.native else guest.control()
         linux.boot(guest)
+        if client:
+            client.ask("rate", rate=linux.show(rate))
         first = Look(guest, client)
         guest.send(f"sleep {span}\n")
         guest.expect(PROMPT, float(span / rate) * 1.5 + 30)
@@ -147,20 +149,16 @@ DO_LINE = re.compile(r"^foliot: do [^:]+: time -> guest time +([^\r\n]*) since p
                      r"foliot: +bed clock +([^(\r\n]*) \(([\w-]+)\)", re.MULTILINE)
 
 
-def repeatable_words(rate, looks, script=()):
-    """foliot-run's words for a repeatable run with `time` at the looks, and further do= commands."""
+def script_line(rate, looks, script=()):
+    """Foliot's command line for a run with `time` at the looks, and further do= commands."""
     commands = [*script, *(f"do={look}s:time" for look in looks)]
-    line = " ".join([f"rate={linux.show(rate)}"] + [f'"{command}"' for command in commands])
-    return ["--repeatable", "--foliot", line, "--timeout", str(REPEATABLE_LIMIT_S)]
+    return " ".join([f"rate={linux.show(rate)}"] + [f'"{command}"' for command in commands])
 
 
-def repeatable_log(looks, words):
-    """Runs /tests/clocks.sh; returns foliot-run's status, its own words and the console."""
+def repeatable_log(looks, foliot):
+    """Runs /tests/clocks.sh on the repeatable bed, with Foliot's command line."""
     marks = ",".join(str(look) for look in looks)
-    from foliotlib.session import Session, linux_words
-    with Session(linux_words(f"loglevel=4 foliot.test=clocks foliot.marks={marks}", words), interactive=False) as guest:
-        status = guest.wait(REPEATABLE_LIMIT_S + 30)
-        return status, guest.said(), guest.log.decode("utf-8", "replace")
+    return linux.repeatable_run(foliot, f"foliot.test=clocks foliot.marks={marks}", REPEATABLE_LIMIT_S)
 
 
 def judge_repeatable(report, rate, log):
@@ -197,6 +195,6 @@ def run_repeatable(report):
     """The scenario on the repeatable bed."""
     for rate in linux.RATES:
         looks = LOOKS_S[linux.show(rate)]
-        status, said, log = repeatable_log(looks, repeatable_words(rate, looks))
+        status, said, log = repeatable_log(looks, script_line(rate, looks))
         if report.claim(status == 0, f"the repeatable run passes at rate {linux.show(rate)}", f"status {status}: {said}"):
             judge_repeatable(report, rate, log)

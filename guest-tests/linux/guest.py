@@ -19,6 +19,14 @@ def session(report, rate=Fraction(1), append="", words=(), interactive=True):
     return Session(linux_words(append, [*extra, *words]), interactive=interactive)
 
 
+def repeatable_run(foliot, append, limit_s):
+    """A Linux that runs a test script by itself on the repeatable bed; foliot-run's status, its own words, the console."""
+    words = ["--repeatable", "--foliot", foliot, "--timeout", str(limit_s)]
+    with Session(linux_words(f"loglevel=4 {append}", words), interactive=False) as guest:
+        status = guest.wait(limit_s + 30)
+        return status, guest.said(), guest.log.decode("utf-8", "replace")
+
+
 def boot(guest):
     """Waits for the shell's prompt."""
     guest.expect(PROMPT, BOOT_LIMIT_S)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Prints every clock of this Linux over and over while the TSC (1 GHz, counted from power-on) is within half a window of
-# each guest time of foliot.marks=S,S... on the kernel's command line: Foliot's do= lines then fall between two marks.
+# Prints every clock of this Linux each few milliseconds while the TSC (1 GHz, counted from power-on) is within half a
+# window of each guest time of foliot.marks=S,S... on the kernel's command line: Foliot's do= lines then fall between two marks.
 rtc=/sys/class/rtc/rtc0/since_epoch
 half_ns=700000000
 for word in $(cat /proc/cmdline); do
@@ -21,7 +21,6 @@ for mark in $(echo "$marks" | tr , ' '); do
 		read -r up _ </proc/uptime
 		read -r second <$rtc
 		echo "m $clock $up $second"
+		usleep 5000
 	done
 done
-echo "clocksource $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
-dmesg -r | sed -n 's/^<\([0-4]\)>/warning &/p'
