@@ -40,20 +40,36 @@ bool ticks_agree(const struct sample *start, const struct sample *end, uint64_t 
 	return ticks + slack >= least && ticks <= most + slack;
 }
 
+static uint64_t port_read_ns(void)
+{
+	uint64_t before = rdtsc();
+
+	inb(PORT_61);
+	return rdtsc() - before;
+}
+
 uint64_t port_cost_ns(void)
 {
-	uint64_t largest = 0;
+	uint64_t most = 0;
 
 	for (int i = 0; i < 8; i++) {
-		uint64_t before = rdtsc();
-		uint64_t cost;
+		uint64_t cost = port_read_ns();
 
-		inb(PORT_61);
-		cost = rdtsc() - before;
-		if (cost > largest)
-			largest = cost;
+		most = cost > most ? cost : most;
 	}
-	return largest;
+	return most;
+}
+
+uint64_t port_cost_least_ns(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 8; i++) {
+		uint64_t cost = port_read_ns();
+
+		least = cost < least ? cost : least;
+	}
+	return least;
 }
 
 void pit_program(unsigned channel, enum pit_access access, unsigned mode, bool bcd, uint16_t count)

@@ -32,8 +32,9 @@ uint64_t ticks_ceil(uint64_t ns, uint32_t hz);
 /* Whether ticks, counted between the two samples, is what hz gives in the time between them, to within slack ticks. */
 bool ticks_agree(const struct sample *start, const struct sample *end, uint64_t ticks, uint32_t hz, uint64_t slack);
 
-/* How many guest ns one emulated port access costs here (reads of port 61h, the largest of a few): depends on the rate. */
+/* How many guest ns one emulated port access costs here (reads of port 61h): the most of a few, and the least. Depends on the rate. */
 uint64_t port_cost_ns(void);
+uint64_t port_cost_least_ns(void);
 
 /* Waits by PIT channel 0 in mode 0, halted; owns IRQ 0 while it runs and leaves it masked. Interrupts that were
  * unmasked are taken meanwhile. Called with interrupts disabled. */

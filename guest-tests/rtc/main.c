@@ -117,7 +117,7 @@ static void periodic(uint8_t select)
 {
 	uint32_t hz = select < 3 ? 512u >> select : 32768u >> (select - 1), before = irq_counts[8], count;
 	uint64_t begin, end, run_ns = (hz < 32 ? 4 * NS_PER_SECOND / hz : NS_PER_SECOND / 8);
-	bool attainable = NS_PER_SECOND / hz > 20 * port_cost_ns();
+	bool attainable = NS_PER_SECOND / hz > 15 * port_cost_least_ns();
 
 	rtc_write(RTC_A, RTC_A_RUN | select);
 	begin = rdtsc();
