@@ -15,6 +15,7 @@ struct svm_vcpu {
 	uint64_t host_vmcb_hpa; /* where VMSAVE put the host's TR, FS and GS */
 	bool stepping;          /* the guest runs one instruction, to let its interrupt shadow pass */
 	bool step_had_trap_flag; /* what TF was before */
+	uint64_t step_rip, step_dr6; /* and where it was, and DR6 */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
