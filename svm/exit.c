@@ -26,6 +26,7 @@ static void decode_memory(const struct vmcb *vmcb, struct vcpu_exit *exit)
 	exit->memory.gpa = vmcb->exit_info2;
 	exit->memory.error = (uint32_t)vmcb->exit_info1 & 0x1f;
 	exit->memory.walking = vmcb->exit_info1 & VMCB_NPF_WALKING;
+	exit->memory.delivering = vmcb->exit_interrupt_info & VMCB_EVENT_VALID;
 }
 
 static void decode_rare(const struct vmcb *vmcb, struct vcpu_exit *exit, uint32_t code)
@@ -103,6 +104,7 @@ void svm_decode_exit(const struct vmcb *vmcb, struct vcpu_exit *exit)
 	case VMCB_EXIT_MONITOR:
 	case VMCB_EXIT_MWAIT:
 	case VMCB_EXIT_MWAIT_ARMED:
+	case VMCB_EXIT_RDPRU:
 		exit->kind = EXIT_FORBIDDEN;
 		break;
 	case VMCB_EXIT_SHUTDOWN:

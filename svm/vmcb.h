@@ -39,6 +39,7 @@
 #define VMCB_INTERCEPT_MWAIT (1u << 11)
 #define VMCB_INTERCEPT_MWAIT_ARMED (1u << 12)
 #define VMCB_INTERCEPT_XSETBV (1u << 13)
+#define VMCB_INTERCEPT_RDPRU (1u << 14)
 
 #define VMCB_TLB_NOTHING 0
 #define VMCB_TLB_FLUSH_ALL 1
@@ -85,6 +86,7 @@
 #define VMCB_EXIT_MWAIT 0x8bu
 #define VMCB_EXIT_MWAIT_ARMED 0x8cu
 #define VMCB_EXIT_XSETBV 0x8du
+#define VMCB_EXIT_RDPRU 0x8eu
 #define VMCB_EXIT_NPF 0x400u
 #define VMCB_EXIT_INVALID 0xffffffffu /* compared in 32 bits: QEMU does not sign-extend it */
 

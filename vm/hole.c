@@ -30,8 +30,8 @@ void hole_access(struct machine *machine, const struct vcpu_exit *exit)
 	machine->hole_accesses++;
 	eventlog_add(&machine_log, LOG_MEMORY_HOLE, machine->now_ns, machine->host_tsc, exit->memory.gpa,
 		     exit->memory.error);
-	if (exit->memory.walking) {
-		machine_stop_with_dump(machine, "its page tables are where it has no memory", exit);
+	if (exit->memory.walking || exit->memory.delivering) {
+		machine_stop_with_dump(machine, "its page tables, IDT, GDT or stack are where it has no memory", exit);
 		machine_end(machine, END_STOPPED);
 	} else if (exit->memory.error & ERROR_FETCH) {
 		machine_raise(machine, VECTOR_UD, NO_ERROR_CODE); /* FFh FFh is no instruction */

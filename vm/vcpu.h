@@ -72,6 +72,7 @@ struct vcpu_exit {
 			uint64_t gpa;
 			uint32_t error; /* bits 0-4 as a page fault's error code */
 			bool walking; /* the fault came from the guest's own page tables */
+			bool delivering; /* or from the delivery of an event: its IDT, its GDT, its stack */
 		} memory;
 		struct {
 			enum control_register which;
