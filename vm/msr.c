@@ -4,6 +4,7 @@
 #include "vm/msr.h"
 
 #include "base/mem.h"
+#include "host/cpu.h"
 #include "monitor/eventlog.h"
 #include "vm/cpuid.h"
 #include "vm/machine.h"
@@ -11,9 +12,9 @@
 #define EFER_SCE (1ull << 0)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
-#define EFER_NXE (1ull << 11)
 #define EFER_FFXSR (1ull << 14)
 #define CR0_PG (1ull << 31)
+#define CPUID_8000_0001_EDX_FFXSR (1u << 25)
 
 #define MTRR_CAP (1u << 10 | 1u << 8 | MSR_VARIABLE_MTRRS) /* write-combining, fixed ranges */
 #define MTRR_DEFAULT_BITS 0xcffull
@@ -107,6 +108,8 @@ static bool write_efer(struct machine *machine, uint32_t msr, uint64_t value)
 
 	(void)msr;
 	if (value & ~(EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR))
+		return false;
+	if (value & EFER_FFXSR && !(cpuid(0x80000001, 0).edx & CPUID_8000_0001_EDX_FFXSR)) /* else the entry would fail */
 		return false;
 	if (paging && (value ^ old) & EFER_LME)
 		return false;
