@@ -238,11 +238,7 @@ static bool last_of_repeat(struct machine *machine, const struct instruction *i)
 static uint64_t string_gva(const struct machine *machine, const struct instruction *i, enum segment which,
 			   enum gpr index)
 {
-	uint64_t offset = machine->vcpu.registers.gpr[index] & mask_of(i->address_bytes);
-	struct segment_register segment;
-
-	machine->ops->get_segment(&machine->vcpu, which, &segment);
-	return segment.base + offset;
+	return instruction_gva(machine, which, machine->vcpu.registers.gpr[index] & mask_of(i->address_bytes));
 }
 
 /* One element of MOVS; the operand that is RAM goes through the guest's page tables, the other one is the emulated memory. */
@@ -289,18 +285,11 @@ static bool emulate_string(struct machine *machine, const struct instruction *i,
 	return true;
 }
 
-/* The linear address of the memory operand. */
-static uint64_t operand_gva(const struct machine *machine, const struct instruction *i)
-{
-	struct segment_register segment;
-
-	machine->ops->get_segment(&machine->vcpu, i->memory.segment, &segment);
-	return segment.base + decode_offset(i, &machine->vcpu.registers);
-}
-
 bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa, const struct emulated_memory *memory)
 {
-	struct operand operand = { memory, gpa, operand_gva(machine, i) };
+	struct operand operand = {
+		memory, gpa, instruction_gva(machine, i->memory.segment, decode_offset(i, &machine->vcpu.registers)),
+	};
 
 	switch ((enum operation)i->operation) {
 	case OPERATION_OTHER:

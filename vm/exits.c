@@ -15,6 +15,7 @@
 
 #define LOW_HALF 0xffffffffull
 #define MSR_TSC_AUX 0xc0000103
+#define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
 
 #define CR0_PE (1ull << 0)
@@ -140,6 +141,8 @@ static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 static void on_hlt(struct machine *machine, const struct vcpu_exit *exit)
 {
 	machine_advance(machine, exit);
+	if (machine->vcpu.registers.rflags & RFLAGS_TF) /* its trap is pending, and ends the halt at once */
+		return;
 	machine->halted = true;
 	eventlog_add(&machine_log, LOG_HALT, machine->now_ns, machine->host_tsc, machine->vcpu.registers.rip, 0);
 	if (machine->vcpu.registers.rflags & RFLAGS_IF || machine->dead_halt_told)
@@ -276,14 +279,11 @@ static bool take_cr4(struct machine *machine, uint64_t value)
 
 static void on_write_cr(struct machine *machine, const struct vcpu_exit *exit)
 {
-	enum gpr source;
-	unsigned length = instruction_mov_to_cr(machine, &source);
-	uint64_t value = length ? machine->vcpu.registers.gpr[source] : 0;
+	uint64_t value;
+	unsigned length = instruction_write_cr(machine, &value);
 
-	if (!length) /* the bytes have changed since, or LMSW and CLTS, which the engine does not hand on */
+	if (!length) /* the bytes have changed since */
 		return;
-	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
-		value &= LOW_HALF;
 	if (exit->cr.which == CR0 ? take_cr0(machine, value) : take_cr4(machine, value))
 		machine->ops->advance(&machine->vcpu, length);
 	else

@@ -18,6 +18,11 @@
 
 #define OPCODE_MOV_TO_CR 0x22
 #define OPCODE_GROUP_7 0x01
+#define GROUP_7_LMSW 6
+
+/* APM 3 "LMSW": MP, EM and TS; PE can be set only. */
+#define LMSW_CLEARS 0xeu
+#define LMSW_SETS 0xfu
 
 /* The code's place and mode. */
 struct code {
@@ -139,13 +144,49 @@ bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit
 	       instruction.opcode == OPCODE_GROUP_7;
 }
 
-unsigned instruction_mov_to_cr(const struct machine *machine, enum gpr *source)
+/* In 64-bit mode only FS and GS have a base (APM 2 4.5.3); elsewhere addresses wrap at 4 GiB. */
+uint64_t instruction_gva(const struct machine *machine, enum segment which, uint64_t offset)
 {
-	struct instruction instruction;
+	struct segment_register segment;
+	struct code code;
 
-	if (!instruction_fetch(machine, &instruction) || instruction.map != MAP_0F ||
-	    instruction.opcode != OPCODE_MOV_TO_CR)
+	find_code(machine, &code);
+	machine->ops->get_segment(&machine->vcpu, which, &segment);
+	if (code.decode_mode != DECODE_64)
+		return (segment.base + offset) & LOW_HALF;
+	return which == FS || which == GS ? segment.base + offset : offset;
+}
+
+/* The operand of LMSW. False: it is not there any more. */
+static bool get_word(const struct machine *machine, const struct instruction *instruction, uint16_t *word)
+{
+	struct walk_state state = instruction_walk_state(machine);
+	uint64_t gva;
+	uint32_t error;
+
+	*word = (uint16_t)machine->vcpu.registers.gpr[instruction->rm];
+	if (!instruction->has_memory)
+		return true;
+	gva = instruction_gva(machine, instruction->memory.segment, decode_offset(instruction, &machine->vcpu.registers));
+	return guest_read_virtual(&state, &machine->ram, gva, 0, word, sizeof *word, NULL, &error) == WALK_OK;
+}
+
+unsigned instruction_write_cr(const struct machine *machine, uint64_t *value)
+{
+	uint64_t cr0 = machine->ops->get(&machine->vcpu, CR0);
+	struct instruction i;
+	struct code code;
+	uint16_t word;
+
+	find_code(machine, &code);
+	if (!fetch_at(machine, &code, &i) || i.map != MAP_0F)
 		return 0;
-	*source = instruction.rm;
-	return instruction.length;
+	if (i.opcode == OPCODE_MOV_TO_CR) {
+		*value = machine->vcpu.registers.gpr[i.rm] & (code.decode_mode == DECODE_64 ? UINT64_MAX : LOW_HALF);
+		return i.length;
+	}
+	if (i.opcode != OPCODE_GROUP_7 || (i.reg & 7) != GROUP_7_LMSW || !get_word(machine, &i, &word))
+		return 0;
+	*value = (cr0 & ~(uint64_t)LMSW_CLEARS) | (word & LMSW_SETS);
+	return i.length;
 }

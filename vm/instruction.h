@@ -23,5 +23,8 @@ unsigned instruction_length(const struct machine *machine);
 /* Whether an exit that the processor called RDTSC was RDTSCP (0F 01 F9; QEMU 7.2 reports it so). */
 bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit *exit);
 
-/* For an exit by MOV to a control register: its source. Returns the length, 0 where the instruction is none. */
-unsigned instruction_mov_to_cr(const struct machine *machine, enum gpr *source);
+/* For an exit by MOV to a control register or by LMSW: what the register would become. Returns the length, 0 where the instruction is neither. */
+unsigned instruction_write_cr(const struct machine *machine, uint64_t *value);
+
+/* The linear address of an offset in a segment. */
+uint64_t instruction_gva(const struct machine *machine, enum segment which, uint64_t offset);

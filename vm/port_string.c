@@ -11,7 +11,7 @@
 
 struct string_access {
 	struct walk_state state;
-	uint64_t base;   /* of the segment */
+	enum segment segment;
 	uint64_t mask;   /* of the address size */
 	uint64_t step;   /* what one element adds to the index, modulo 2^64 */
 	unsigned access; /* for the walk */
@@ -21,7 +21,6 @@ struct string_access {
 /* False: the instruction is no longer there. */
 static bool begin(const struct machine *machine, const struct vcpu_exit *exit, struct string_access *access)
 {
-	struct segment_register segment;
 	struct instruction instruction;
 	struct string_access s = {
 		.state = instruction_walk_state(machine),
@@ -33,8 +32,7 @@ static bool begin(const struct machine *machine, const struct vcpu_exit *exit, s
 	if (!instruction_fetch(machine, &instruction))
 		return false;
 	s.mask = instruction.address_bytes >= 8 ? UINT64_MAX : (1ull << 8 * instruction.address_bytes) - 1;
-	machine->ops->get_segment(&machine->vcpu, exit->port.in ? ES : instruction.memory.segment, &segment);
-	s.base = segment.base;
+	s.segment = exit->port.in ? ES : instruction.memory.segment;
 	*access = s;
 	return true;
 }
@@ -79,7 +77,7 @@ void port_string(struct machine *machine, const struct vcpu_exit *exit)
 	if (!begin(machine, exit, &s))
 		return;
 	for (; left && (!exit->port.rep || gpr[RCX] & s.mask) && !machine->end; left--) {
-		uint64_t gva = s.base + (gpr[s.index] & s.mask);
+		uint64_t gva = instruction_gva(machine, s.segment, gpr[s.index] & s.mask);
 		enum walk_result result = transfer(machine, exit, &s, gva, &error);
 
 		if (result == WALK_FAULT) {
