@@ -29,7 +29,7 @@ bool control_set_rate(struct machine *machine, struct rate rate)
 	if (!rate_reduce(&rate))
 		return false;
 	machine->rate = rate;
-	if (!machine->paused)
+	if (!machine->paused && !machine->end)
 		set_line(machine, rate);
 	eventlog_add(&machine_log, LOG_RATE, machine->now_ns, machine->host_tsc, rate.num, rate.den);
 	protocol_rate_changed(&machine->console.protocol);

@@ -12,6 +12,9 @@
 
 #define POLLS_PER_BED_CLOCK 512 /* half a second: its narrowest counter wraps within five */
 
+#define BUSY_SHIFT 9  /* of the period of polls, 1 ms: 2 us, 16 us */
+#define STUCK_SHIFT 6
+
 /* Whether host TSC a is at or after b; right across the wrap. */
 static bool reached(uint64_t a, uint64_t b)
 {
@@ -53,8 +56,23 @@ static void arm_timer(struct machine *machine)
 
 	if (deadline != machine->armed_tsc) {
 		machine->armed_tsc = deadline;
-		timer_arm(deadline);
+		timer_arm(reached(deadline, machine->breath_tsc) ? deadline : machine->breath_tsc);
 	}
+}
+
+/* Events that come faster than Foliot can serve them, as a PIT's at a rate of 100000, would end each run before the guest's first instruction.
+ * The more it looks so, the longer the next run is left alone. */
+static void leave_breath(struct machine *machine)
+{
+	bool stuck = machine->vcpu.registers.rip == machine->interrupted_rip &&
+		     machine->injections == machine->interrupted_injections;
+	uint64_t least_tsc = machine->poll_period_tsc >> (stuck ? STUCK_SHIFT : BUSY_SHIFT);
+
+	if (machine->host_tsc - machine->interrupted_tsc < least_tsc)
+		machine->breath_tsc = machine->host_tsc + least_tsc;
+	machine->interrupted_tsc = machine->host_tsc;
+	machine->interrupted_rip = machine->vcpu.registers.rip;
+	machine->interrupted_injections = machine->injections;
 }
 
 /* Lets the host take its pending interrupt. The timer is one-shot: it has to be armed anew. */
@@ -62,16 +80,27 @@ static void take_host_interrupt(struct machine *machine)
 {
 	cpu_open_interrupts();
 	machine->armed_tsc = 0;
+	leave_breath(machine);
+}
+
+/* The host TSC shows less than before: it went past 2^64 - 1, or it was set back, by firmware or by a hypervisor below that moved us to another
+ * processor; then time stands until that is made up for. */
+static __attribute__((noinline, cold)) void read_lesser(struct machine *machine, uint64_t host_tsc)
+{
+	if (!reached(host_tsc, machine->host_tsc))
+		return;
+	line_wrapped(&machine->line);
+	machine_update_tsc(machine);
+	machine_set_now(machine, host_tsc);
 }
 
 /* Takes over the host's clock. */
 static void read_now(struct machine *machine, uint64_t host_tsc)
 {
-	if (host_tsc < machine->host_tsc) { /* it went past 2^64 - 1 */
-		line_wrapped(&machine->line);
-		machine_update_tsc(machine);
-	}
-	machine_set_now(machine, host_tsc);
+	if (host_tsc < machine->host_tsc)
+		read_lesser(machine, host_tsc);
+	else
+		machine_set_now(machine, host_tsc);
 }
 
 /* Waits for the timer with the processor asleep. */
