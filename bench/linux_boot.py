@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How long a Linux kernel takes from its 32-bit entry to its init, under Foliot and bare, in the repeatable bed.
 
-Both ends are read off the bed's TSC, which counts the bed's instructions: the kernel's init is a program that prints it, and a second run of
-the same kernel file, with its first instructions replaced, prints it at the entry point. Under Foliot at rate 1 on a bed with exactly 1 GHz
-the guest's TSC is the bed's less a constant; that this holds is checked. Two runs of a repeatable bed take the same way to the same
-entry, so the difference is exact."""
+Both ends are read off the bed's TSC, which counts the bed's instructions: the kernel's init is a program that prints
+it, and a second run of the same kernel file, with its first instructions replaced, prints it at the entry point. Under
+Foliot at rate 1 on a bed with exactly 1 GHz the guest's TSC is the bed's less a constant; that this holds is checked.
+Two runs of a repeatable bed take the same way to the same entry, so the difference is exact."""
 
 import pathlib
 import re
@@ -20,11 +20,11 @@ SETUP_SECTS_AT = 0x1F1
 SECTOR = 512
 EXACT_HOST = "host TSC 1000000000 Hz"
 
-# The same for both. What Foliot does not offer (PCI, local APIC, HPET) is taken away from the bare machine; ACPI stays in both.
+# The same for both. What Foliot does not offer (PCI, local APIC, HPET) is taken away from the bare machine; ACPI stays.
 ARGUMENTS = "console=ttyS0 quiet nokaslr panic=-1 pci=off nolapic noapic hpet=disable rdinit=/bin/tsc"
 
-# At the 32-bit entry: send the TSC as 8 raw bytes on COM1, low byte first, each when the transmitter is empty; then 0 to port F4h. The
-# machine code, since the kernel's own instructions are replaced by it:
+# At the 32-bit entry: send the TSC as 8 raw bytes on COM1, low byte first, each when the transmitter is empty; then 0 to
+# port F4h. Machine code, since the kernel's own instructions are replaced by it:
 ENTRY_STUB = bytes.fromhex(
     "fa"              # cli
     "0f31"            # rdtsc
@@ -56,8 +56,8 @@ class Unmeasured(Exception):
 
 
 def with_stub(kernel):
-    """The kernel file's bytes with the stub at the 32-bit entry point (Linux Documentation/arch/x86/boot.rst): right after
-    the setup sectors. The file's size and header stay, so that it is loaded in the same way."""
+    """The kernel file's bytes with the stub at the 32-bit entry point: right after the setup sectors (Linux
+    Documentation/arch/x86/boot.rst). The file's size and header stay, so that it is loaded in the same way."""
     sectors = kernel[SETUP_SECTS_AT] or 4
     at = (sectors + 1) * SECTOR
     return kernel[:at] + ENTRY_STUB + kernel[at + len(ENTRY_STUB):]
@@ -65,12 +65,14 @@ def with_stub(kernel):
 
 def run(kernel, native, passes):
     """The console's bytes of one run."""
-    words = [str(FOLIOT_RUN), "--repeatable", "--mem", "512", "--timeout", "600", "--initrd", str(INITRD), "--append", ARGUMENTS]
+    words = [str(FOLIOT_RUN), "--repeatable", "--mem", "512", "--timeout", "600", "--initrd", str(INITRD)]
+    words += ["--append", ARGUMENTS]
     words += ["--native"] if native else ["--bed", "qemu"]
     words += ["--pass", passes] if passes else []
     with tempfile.TemporaryDirectory(prefix="foliot-bench-") as scratch:
         serial = pathlib.Path(scratch) / "serial"
-        done = subprocess.run(words + ["--serial", str(serial), str(kernel)], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
+        words += ["--serial", str(serial), str(kernel)]
+        done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
         console = serial.read_bytes() if serial.exists() else b""
     if done.returncode:
         raise Unmeasured(f"Linux {'bare' if native else 'under Foliot'} ended with status {done.returncode}: "
@@ -105,7 +107,8 @@ def tsc_at_init(native):
 
 def measure(native):
     """Nanoseconds of the bed from the kernel's entry to its init."""
-    made = subprocess.run([str(ROOT / "tools" / "guest-linux")], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
+    maker = str(ROOT / "tools" / "guest-linux")
+    made = subprocess.run([maker], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
     if made.returncode:
         raise Unmeasured(f"no Linux guest: {made.stderr.decode('utf-8', 'replace').strip()[-300:]}")
     return tsc_at_init(native) - tsc_at_entry(native)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""docs/numbers.md: the tables that bench/run writes, each between its markers. Everything outside the markers is written by hand."""
+"""docs/numbers.md: the tables that bench/run writes, each between its markers. Everything outside the markers is
+written by hand."""
 
 import pathlib
 

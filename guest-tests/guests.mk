@@ -12,8 +12,8 @@ BENCH_NAMES := $(patsubst bench/%/main.c,bench-%,$(wildcard bench/*/main.c))
 GUEST_ELFS := $(patsubst %,$(GUESTS_OUT)/%.elf,$(GUEST_NAMES) $(BENCH_NAMES))
 
 GUEST_CFLAGS := -m32 -std=c17 -ffreestanding -fno-pic -fno-stack-protector -fno-asynchronous-unwind-tables \
-	-mgeneral-regs-only -O2 -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	-ffile-prefix-map=$(CURDIR)/= -I$(CURDIR) -MMD -MP
+	-mgeneral-regs-only -O2 -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -ffile-prefix-map=$(CURDIR)/= -I$(CURDIR) -MMD -MP
 GUEST_LDFLAGS := -m32 -nostdlib -static -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments \
 	-Wl,-T,guest-tests/lib/guest.ld
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The tiny guests: one row a run. A row without a control says nothing of the kind "never"; a control is an argument with which the
-guest spoils its own observation, and the run must then fail."""
+"""The tiny guests: one row a run. A row without a control says nothing of the kind "never"; a control is an argument
+with which the guest spoils its own observation, and the run must then fail."""
 
 import dataclasses
 
@@ -43,7 +43,7 @@ GUESTS = [
     Guest("pic", control="control=1"),
     Guest("uart"),
     Guest("halt"),
-    Guest("storm"),
+    Guest("storm", timeout_s=600),
     Guest("ports", native=False, control="control=1"),
     Guest("memory", native=False, control="control=1"),
     Guest("cpuid", native=False, control="control=1"),

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What an operation costs: a 32-bit guest without paging does each one 4000 times and reads the TSC before and after. In a bed that counts
- * instructions (-icount shift=0) one TSC tick is one instruction of the bed's, the hypervisor's included, so the figures are exact and
- * the same in each run. Loop and operand instructions are in the figure: "bare" is the same guest without a hypervisor.
+ * What an operation costs: a 32-bit guest without paging does each one 4000 times and reads the TSC before and
+ * after. In a bed that counts instructions (-icount shift=0) one TSC tick is one instruction of the bed's, the
+ * hypervisor's included, so the figures are exact and the same in each run. Loop and operand instructions are in
+ * the figure: "bare" is the same guest without a hypervisor.
  *
- * A timer tick cannot be timed alone. The guest counts rounds of a loop of three instructions between two ticks that are N apart: what is
- * left of the time, after three instructions a round, went to N ticks with all that comes with them. */
+ * A timer tick cannot be timed alone. The guest counts rounds of a loop of three instructions between two ticks
+ * that are N apart: what is left of the time, after three instructions a round, went to N ticks with all that
+ * comes with them. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -19,7 +21,8 @@
 
 const char test_name[] = "bench";
 
-/* Runs body ROUNDS times; %esi counts, all else is the body's. The two loads of operands before the loop are not counted. */
+/* Runs body ROUNDS times; %esi counts, all else is the body's. The two loads of operands before the loop are not
+ * counted. */
 #define OPERATION(name, before, body)                                                          \
 	static uint64_t run_##name(void)                                                      \
 	{                                                                                     \
@@ -46,9 +49,16 @@ static const struct {
 	const char *name;
 	uint64_t (*run)(void);
 } operations[] = {
-	{ "cpuid", run_cpuid },       { "pit-latch", run_pit_latch }, { "pit-read", run_pit_read }, { "pic-read", run_pic_read },
-	{ "rtc", run_rtc },           { "pm-timer", run_pm_timer },   { "rdmsr", run_rdmsr },       { "vmmcall", run_vmmcall },
-	{ "rdtsc", run_rdtsc },       { "nothing", run_nothing },
+	{ "cpuid", run_cpuid },
+	{ "pit-latch", run_pit_latch },
+	{ "pit-read", run_pit_read },
+	{ "pic-read", run_pic_read },
+	{ "rtc", run_rtc },
+	{ "pm-timer", run_pm_timer },
+	{ "rdmsr", run_rdmsr },
+	{ "vmmcall", run_vmmcall },
+	{ "rdtsc", run_rdtsc },
+	{ "nothing", run_nothing },
 };
 
 /* Tenths, so that a loop's share of a tick shows. */
@@ -82,7 +92,8 @@ static uint32_t spin_until(uint32_t count)
 {
 	uint32_t rounds = 0;
 
-	__asm__ volatile("1:\tinc %0\n\tcmp %1, %2\n\tjne 1b" : "+r"(rounds) : "r"(count), "m"(bench_ticks) : "cc", "memory");
+	__asm__ volatile("1:\tinc %0\n\tcmp %1, %2\n\tjne 1b" : "+r"(rounds) : "r"(count), "m"(bench_ticks) : "cc",
+			 "memory");
 	return rounds;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * All clocks against each other. For each pair and each sample, A1, B, A2 are read one after the other: B must lie between A1 less one tick
- * of the coarser clock and A2 plus one, with the same offset in all samples. The offsets that a sample allows are an
- * interval; where the intervals of all samples have nothing in common, the two clocks drifted apart or one jumped. */
+ * All clocks against each other. For each pair and each sample, A1, B, A2 are read one after the other: B must lie
+ * between A1 less one tick of the coarser clock and A2 plus one, with the same offset in all samples. The offsets
+ * that a sample allows are an interval; where the intervals of all samples have nothing in common, the two clocks
+ * drifted apart or one jumped. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"
@@ -72,7 +73,7 @@ static void pair(const struct clock *a, const struct clock *b)
 {
 	uint32_t coarser = a->hz < b->hz ? a->hz : b->hz;
 	int64_t tick_ns = (int64_t)(NS_PER_SECOND / coarser + 1), low = INT64_MIN, high = INT64_MAX;
-	uint64_t spoil = option_number("control", 0) ? 20000 : 0; /* the control: 20 us of drift a sample must be seen */
+	uint64_t spoil = option_number("control", 0) ? 20000 : 0; /* the control: 20 us of drift a sample, to be seen */
 	unsigned apart = 0;
 
 	for (unsigned i = 0; i < SAMPLES; i++) {
@@ -87,7 +88,8 @@ static void pair(const struct clock *a, const struct clock *b)
 		apart += low > high;
 		sleep_us(GAP_US);
 	}
-	report(!apart, "%s and %s agree to one tick of the coarser over 2 s; known to %lld ns", a->name, b->name, high - low);
+	report(!apart, "%s and %s agree to one tick of the coarser over 2 s; known to %lld ns", a->name, b->name,
+	       high - low);
 }
 
 void test_main(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * CPUID shows what Foliot carries and nothing else (APM 3 appendix E; SDM 2A "CPUID"): hidden features, one processor, the
- * hypervisor's leaves, the TSC's frequency, OSXSAVE as the guest sets it, nothing beyond the limits. */
+ * CPUID shows what Foliot carries and nothing else (APM 3 appendix E; SDM 2A "CPUID"): hidden features, one
+ * processor, the hypervisor's leaves, the TSC's frequency, OSXSAVE as the guest sets it, nothing beyond the
+ * limits. */
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"
 #include "guest-tests/lib/report.h"
@@ -112,7 +113,8 @@ static void tsc_frequency(void)
 	struct cpuid c = cpuid(0x15, 0);
 
 	report(cpuid(0, 0).eax >= 0x15, "leaf 15h is within the limit");
-	report(c.eax == 1 && c.ebx == 1 && c.ecx == 1000000000, "leaf 15h: 1/1 of 10^9 Hz: %u %u %u", c.eax, c.ebx, c.ecx);
+	report(c.eax == 1 && c.ebx == 1 && c.ecx == 1000000000, "leaf 15h: 1/1 of 10^9 Hz: %u %u %u", c.eax, c.ebx,
+	       c.ecx);
 }
 
 static void osxsave(void)
@@ -131,14 +133,16 @@ static void osxsave(void)
 
 static void limits(void)
 {
-	static const uint32_t leaves[] = { 10, 0x14, 0x8000000A, 0x8000001E, 0x8000001F, 0x80000025, 0x40000100, 0x12345678 };
+	static const uint32_t leaves[] = { 10, 0x14, 0x8000000A, 0x8000001E, 0x8000001F, 0x80000025, 0x40000100,
+					  0x12345678 };
 	unsigned wrong = 0;
 
 	for (unsigned i = 0; i < sizeof leaves / sizeof leaves[0]; i++) {
 		struct cpuid c = cpuid(leaves[i], 0);
 
 		if (leaves[i] == 0x8000001E ? c.eax | c.edx : c.eax | c.ebx | c.ecx | c.edx) {
-			report(false, "leaf %x shows nothing of the host: %x %x %x %x", leaves[i], c.eax, c.ebx, c.ecx, c.edx);
+			report(false, "leaf %x shows nothing of the host: %x %x %x %x", leaves[i], c.eax, c.ebx, c.ecx,
+			       c.edx);
 			wrong++;
 		}
 	}

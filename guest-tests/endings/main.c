@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The ways in which a guest ends: how=cf9, keyboard, port92, acpi (the FADT's reset register), triple, stack and gdt (they are
- * where no memory is, so that no exception can be delivered), s5, fail, nothing. Each must end the run at once and with its own status; a guest that is still there a second later says so and fails. */
+ * The ways in which a guest ends: how=cf9, keyboard, port92, acpi (the FADT's reset register), triple, stack and
+ * gdt (they are where no memory is, so that no exception can be delivered), s5, fail, nothing. Each must end the
+ * run at once and with its own status; a guest that is still there a second later says so and fails. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Instructions that a guest must not have, or has wrong: each ends in the exception that the manual names (APM 3; APM 2 15 for SVM's), none reaches
- * the host, and afterwards the guest goes on. Also hypercalls, bad control register values, and ring 3. */
+ * Instructions that a guest must not have, or has wrong: each ends in the exception that the manual names (APM 3;
+ * APM 2 15 for SVM's), none reaches the host, and afterwards the guest goes on. Also hypercalls, bad control
+ * register values, and ring 3. */
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
 #include "guest-tests/lib/multiboot.h"
@@ -46,7 +47,8 @@ INSTRUCTION(xsetbv_good, "xor %%ecx, %%ecx\n\tmov $3, %%eax\n\txor %%edx, %%edx\
 INSTRUCTION(invd, "invd")
 INSTRUCTION(wbinvd, "wbinvd")
 INSTRUCTION(too_long, ".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90")
-INSTRUCTION(long_cpuid, "xor %%eax, %%eax\n\t.byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x0f,0xa2")
+INSTRUCTION(long_cpuid,
+	    "xor %%eax, %%eax\n\t.byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x0f,0xa2")
 INSTRUCTION(lock_nop, ".byte 0xf0,0x90")
 INSTRUCTION(cr0_pg, "mov %%cr0, %%eax\n\tor $0x80000000, %%eax\n\tand $0xfffffffe, %%eax\n\tmov %%eax, %%cr0")
 INSTRUCTION(cr0_nw, "mov %%cr0, %%eax\n\tor $0x20000000, %%eax\n\tand $0xbfffffff, %%eax\n\tmov %%eax, %%cr0")
@@ -59,7 +61,8 @@ INSTRUCTION(far_selector, "ljmp $0xfff8, $0")
 INSTRUCTION(task_gate, "mov $0x28, %%ax\n\tltr %%ax") /* busy already */
 INSTRUCTION(bad_interrupt_return, "push $0x20000\n\tpush $0xfff0\n\tpush $0\n\tiretl")
 
-/* Where QEMU's processor does not check, or has what it should not: natively, or under Foliot, too, which leaves it to the processor. */
+/* Where QEMU's processor does not check, or has what it should not: natively, or under Foliot, too, which leaves
+ * it to the processor. */
 enum lacks { LACKS_NOTHING, LACKS_PLAIN, LACKS_BED };
 
 static const struct {
@@ -108,6 +111,7 @@ static const struct {
 static void faults(void)
 {
 	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		bool either = cases[i].vector == UD_OR_GP;
 		uint32_t vector;
 
 		if (cases[i].lacks && (on_plain_qemu() || (cases[i].lacks == LACKS_BED && bed_is_qemu()))) {
@@ -118,7 +122,7 @@ static void faults(void)
 		if (cases[i].vector == NO_FAULT)
 			report(vector == NO_FAULT, "%s runs: %x", cases[i].name, vector);
 		else
-			report(vector == cases[i].vector || (cases[i].vector == UD_OR_GP && (vector == X_UD || vector == X_GP)),
+			report(vector == cases[i].vector || (either && (vector == X_UD || vector == X_GP)),
 			       "%s ends in vector %x: %x", cases[i].name, cases[i].vector, vector);
 	}
 }
@@ -147,7 +151,8 @@ static void do_vmmcall(void *argument)
 {
 	struct hypercall *h = argument;
 
-	__asm__ volatile("vmmcall" : "=a"(h->result) : "0"(h->number), "b"(0xFFFFFFFF), "c"(0xFFFFFFFF), "d"(0xFFFFFFFF) : "memory");
+	__asm__ volatile("vmmcall" : "=a"(h->result) : "0"(h->number), "b"(0xFFFFFFFF), "c"(0xFFFFFFFF),
+			 "d"(0xFFFFFFFF) : "memory");
 }
 
 /* Unknown hypercalls return -KVM_ENOSYS (Linux include/uapi/linux/kvm_para.h); from ring 3 they are refused. */
@@ -168,16 +173,22 @@ static void hypercalls(void)
 		report(!wrong, "unknown hypercalls return -1000: %u wrong", wrong);
 }
 
-static void user_hlt(void) { __asm__ volatile("hlt"); }
-static void user_cli(void) { __asm__ volatile("cli"); }
-static void user_in(void) { __asm__ volatile("in $0x40, %%al" : : : "eax"); }
-static void user_cpuid(void) { __asm__ volatile("xor %%eax, %%eax\n\tcpuid\n\tint $0x80" : : : "eax", "ebx", "ecx", "edx"); }
-static void user_rdmsr(void) { __asm__ volatile("mov $0xc0000080, %%ecx\n\trdmsr" : : : "eax", "ecx", "edx"); }
-static void user_wbinvd(void) { __asm__ volatile("wbinvd"); }
-static void user_vmmcall(void) { __asm__ volatile("mov $5, %%eax\n\tvmmcall\n\tint $0x80" : : : "eax"); }
-static void user_vmrun(void) { __asm__ volatile("xor %%eax, %%eax\n\tvmrun" : : : "eax"); }
-static void user_invd(void) { __asm__ volatile("invd"); }
-static void user_xsetbv(void) { do_xsetbv_good(0); }
+#define USER(name, text)                                                              \
+	static void user_##name(void)                                                 \
+	{                                                                             \
+		__asm__ volatile(text "\n\tint $0x80" : : : "eax", "ebx", "ecx", "edx"); \
+	}
+
+USER(hlt, "hlt")
+USER(cli, "cli")
+USER(in, "in $0x40, %%al")
+USER(cpuid, "xor %%eax, %%eax\n\tcpuid")
+USER(rdmsr, "mov $0xc0000080, %%ecx\n\trdmsr")
+USER(wbinvd, "wbinvd")
+USER(invd, "invd")
+USER(vmmcall, "mov $5, %%eax\n\tvmmcall")
+USER(vmrun, "xor %%eax, %%eax\n\tvmrun")
+USER(xsetbv, "xor %%ecx, %%ecx\n\tmov $3, %%eax\n\txor %%edx, %%edx\n\txsetbv")
 
 static void ring3(void)
 {
@@ -215,7 +226,8 @@ static void single_steps(void)
 	uint32_t vector;
 
 	report(guarded_call(do_trap_flag, 0) == X_DB, "TF gives #DB");
-	report(guarded_call(do_trap_over_cpuid, 0) == X_DB && bytes_before(fault_eip, 2) == 0x0F && bytes_before(fault_eip, 1) == 0xA2,
+	report(guarded_call(do_trap_over_cpuid, 0) == X_DB && bytes_before(fault_eip, 2) == 0x0F &&
+	       bytes_before(fault_eip, 1) == 0xA2,
 	       "TF over CPUID gives #DB right after it");
 	vector = guarded_call(do_shadow_icebp, 0);
 	report(vector == X_DB || (bed_is_qemu() && vector == X_UD), "ICEBP in the shadow of MOV SS is #DB: %x", vector);

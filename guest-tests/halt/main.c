@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * HLT: an interrupt ends it, none that is masked does, time passes in it, and STI; HLT loses nothing (APM 3 "HLT", "STI"). */
+ * HLT: an interrupt ends it, none that is masked does, time passes in it, and STI; HLT loses nothing (APM 3 "HLT",
+ * "STI"). */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -50,7 +51,8 @@ static void pending_before(void)
 	start = rdtsc();
 	sti_hlt_cli();
 	irq_mask(0, true);
-	report(irq_counts[0] == before + 1 && rdtsc() - start < NS_PER_SECOND, "an interrupt that waits before STI; HLT ends it at once");
+	report(irq_counts[0] == before + 1 && rdtsc() - start < NS_PER_SECOND,
+	       "an interrupt that waits before STI; HLT ends it at once");
 }
 
 /* IRQ 0 is masked and comes first: HLT goes on until the RTC's interrupt. */
@@ -89,7 +91,8 @@ static void many(void)
 	for (; wakes < n && rdtsc() - start < 10 * NS_PER_SECOND; wakes++)
 		sti_hlt_cli();
 	irq_mask(0, true);
-	report(irq_counts[0] - before >= wakes, "%u halts, %u interrupts: no halt ended without one", wakes, irq_counts[0] - before);
+	report(irq_counts[0] - before >= wakes, "%u halts, %u interrupts: no halt ended without one", wakes,
+	       irq_counts[0] - before);
 }
 
 void test_main(void)

@@ -55,8 +55,8 @@ static const uint8_t *find_table(const uint8_t *rsdp, const char *signature)
 	return NULL;
 }
 
-/* Name(_S5_, Package(){type, ...}): NameString, PackageOp, PkgLength (its first byte's bits 7-6 say how many bytes follow),
- * NumElements, then an integer: ZeroOp, OneOp, or BytePrefix and a byte. */
+/* Name(_S5_, Package(){type, ...}): NameString, PackageOp, PkgLength (its first byte's bits 7-6 say how many bytes
+ * follow), NumElements, then an integer: ZeroOp, OneOp, or BytePrefix and a byte. */
 static void find_s5(const uint8_t *dsdt, struct acpi_facts *facts)
 {
 	uint32_t bytes = dword(dsdt + 4);

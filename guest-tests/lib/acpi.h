@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The few ACPI facts that test guests need, found as an operating system finds them (ACPI 6.4 5.2): RSDP in the BIOS area,
- * XSDT or RSDT, FADT, and \_S5 in the DSDT. */
+ * The few ACPI facts that test guests need, found as an operating system finds them (ACPI 6.4 5.2): RSDP in the
+ * BIOS area, XSDT or RSDT, FADT, and \_S5 in the DSDT. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The clocks that a test guest reads and waits by. Whatever the rate of guest time and however slow an exit: a test judges
- * guest clocks by each other only, between a TSC read before and one after. The TSC's frequency is taken as 1 GHz: 1 tick is
- * 1 ns of guest time (tsc/ tests that). */
+ * The clocks that a test guest reads and waits by. Whatever the rate of guest time and however slow an exit: a
+ * test judges guest clocks by each other only, between a TSC read before and one after. The TSC's frequency is
+ * taken as 1 GHz: 1 tick is 1 ns of guest time (tsc/ tests that). */
 #pragma once
 
 #include "guest-tests/lib/acpi.h"
@@ -32,7 +32,8 @@ uint64_t ticks_ceil(uint64_t ns, uint32_t hz);
 /* Whether ticks, counted between the two samples, is what hz gives in the time between them, to within slack ticks. */
 bool ticks_agree(const struct sample *start, const struct sample *end, uint64_t ticks, uint32_t hz, uint64_t slack);
 
-/* How many guest ns one emulated port access costs here (reads of port 61h): the most of a few, and the least. Depends on the rate. */
+/* How many guest ns one emulated port access costs here (reads of port 61h): the most of a few, and the least.
+ * Depends on the rate. */
 uint64_t port_cost_ns(void);
 uint64_t port_cost_least_ns(void);
 
@@ -43,7 +44,8 @@ void sleep_us(uint32_t us);
 /* Halts until *count differs from old, or us have passed (false). IRQ 0 as in sleep_us. */
 bool sleep_until_changed(const volatile uint32_t *count, uint32_t old, uint32_t us);
 
-/* PM timer: the raw counter; ticks between two raw values (at most one wrap). Only where acpi.pm_timer_port is not 0. */
+/* PM timer: the raw counter; ticks between two raw values (at most one wrap). Only where acpi.pm_timer_port is not
+ * 0. */
 uint32_t pm_timer_read(void);
 uint32_t pm_timer_ticks(uint32_t start, uint32_t end);
 
@@ -61,5 +63,6 @@ struct sample pit_sample(unsigned channel);
 void pit_gate2(bool high);
 bool pit_out2(void);
 
-/* A PIT value that was read as expected: in modes 2 and 3 a count from period down to 1. Ticks elapsed since the load. */
+/* A PIT value that was read as expected: in modes 2 and 3 a count from period down to 1. Ticks elapsed since the
+ * load. */
 uint32_t pit_elapsed(uint16_t value, uint32_t period);

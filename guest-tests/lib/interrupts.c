@@ -130,7 +130,8 @@ static _Noreturn void exception_dispatch(const struct interrupt_frame *frame)
 	fault_eip = frame->eip;
 	if (guard_esp)
 		guard_unwind(frame->vector);
-	report(false, "no unexpected exception: vector %u, error code %x, at %x", frame->vector, frame->error, frame->eip);
+	report(false, "no unexpected exception: vector %u, error code %x, at %x", frame->vector, frame->error,
+	       frame->eip);
 	guest_done();
 }
 

@@ -10,7 +10,7 @@
 #define NO_FAULT 0xFFFFFFFFu
 #define IRQ_BASE 0x20u
 
-enum exception { X_DE = 0, X_DB = 1, X_BP = 3, X_OF = 4, X_BR = 5, X_UD = 6, X_NM = 7, X_DF = 8, X_TS = 10, X_NP = 11, X_SS = 12, X_GP = 13, X_PF = 14, X_AC = 17 };
+enum exception { X_DE = 0, X_DB = 1, X_BP = 3, X_OF = 4, X_UD = 6, X_SS = 12, X_GP = 13, X_PF = 14 };
 
 struct interrupt_frame {
 	uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
@@ -22,8 +22,8 @@ struct interrupt_frame {
 /* Loads GDT, TSS and IDT, and initialises the PIC pair with everything masked. Done before main. */
 void interrupts_init(void);
 
-/* Counts of the interrupts taken, by IRQ (0-15), and what to call at each; a handler runs with interrupts disabled. The end of
- * interrupt is sent after it, unless irq_manual_eoi is set. */
+/* Counts of the interrupts taken, by IRQ (0-15), and what to call at each; a handler runs with interrupts
+ * disabled. The end of interrupt is sent after it, unless irq_manual_eoi is set. */
 extern volatile uint32_t irq_counts[16];
 extern void (*volatile irq_handlers[16])(void);
 extern volatile bool irq_manual_eoi;

@@ -11,7 +11,9 @@ bool pvclock_present(void)
 {
 	struct cpuid c = cpuid(0x40000000, 0);
 
-	return c.ebx == 0x4B4D564B && c.ecx == 0x564B4D56 && c.edx == 0x4D && cpuid(0x40000001, 0).eax & FEATURE_CLOCKSOURCE2;
+	if (c.ebx != 0x4B4D564B || c.ecx != 0x564B4D56 || c.edx != 0x4D)
+		return false;
+	return cpuid(0x40000001, 0).eax & FEATURE_CLOCKSOURCE2;
 }
 
 /* (ticks * mul) >> 32, from 32-bit halves: the high 64 bits of a 96-bit product. */

@@ -28,8 +28,8 @@ void print_drain(void);
 /* Whether this is plain QEMU without Foliot (CPUID 40000000h "TCGTCGTCGTCG"). */
 bool on_plain_qemu(void);
 
-/* Whether the processor underneath is QEMU's, with or without Foliot (the runner says bed=qemu): for what Foliot leaves to the
- * processor and QEMU has wrong. */
+/* Whether the processor underneath is QEMU's, with or without Foliot (the runner says bed=qemu): for what Foliot
+ * leaves to the processor and QEMU has wrong. */
 bool bed_is_qemu(void);
 
 /* What each test defines. */

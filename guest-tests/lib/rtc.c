@@ -79,7 +79,8 @@ static uint32_t hour(void)
 
 int64_t rtc_unix(void)
 {
-	uint32_t year = number(RTC_CENTURY) * 100 + number(RTC_YEAR), month = number(RTC_MONTH), days = number(RTC_DAY) - 1;
+	uint32_t year = number(RTC_CENTURY) * 100 + number(RTC_YEAR);
+	uint32_t month = number(RTC_MONTH), days = number(RTC_DAY) - 1;
 	static const uint16_t before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334 };
 
 	days += before[month - 1];

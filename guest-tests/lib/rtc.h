@@ -6,8 +6,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum rtc_index { RTC_SECONDS, RTC_SECONDS_ALARM, RTC_MINUTES, RTC_MINUTES_ALARM, RTC_HOURS, RTC_HOURS_ALARM, RTC_WEEKDAY, RTC_DAY,
-		 RTC_MONTH, RTC_YEAR, RTC_A, RTC_B, RTC_C, RTC_D, RTC_CENTURY = 0x32 };
+enum rtc_index {
+	RTC_SECONDS,
+	RTC_SECONDS_ALARM,
+	RTC_MINUTES,
+	RTC_MINUTES_ALARM,
+	RTC_HOURS,
+	RTC_HOURS_ALARM,
+	RTC_WEEKDAY,
+	RTC_DAY,
+	RTC_MONTH,
+	RTC_YEAR,
+	RTC_A,
+	RTC_B,
+	RTC_C,
+	RTC_D,
+	RTC_CENTURY = 0x32,
+};
 
 #define RTC_A_UIP 0x80
 #define RTC_A_RUN 0x20
@@ -25,16 +40,17 @@ enum rtc_index { RTC_SECONDS, RTC_SECONDS_ALARM, RTC_MINUTES, RTC_MINUTES_ALARM,
 uint8_t rtc_read(uint8_t index);
 void rtc_write(uint8_t index, uint8_t value);
 
-/* What the IRQ 8 handler that rtc_listen installs has seen: register C's bits since last cleared by the test, and the TSC of the
- * last interrupt. */
+/* What the IRQ 8 handler that rtc_listen installs has seen: register C's bits since last cleared by the test, and
+ * the TSC of the last interrupt. */
 extern volatile uint8_t rtc_causes;
 extern volatile uint64_t rtc_tsc;
 
-/* Where not 0: the handler disables all of the chip's interrupts at the first one at or after this TSC value, and clears this. It ends a
- * storm that leaves the rest of the guest no time. */
+/* Where not 0: the handler disables all of the chip's interrupts at the first one at or after this TSC value, and
+ * clears this. It ends a storm that leaves the rest of the guest no time. */
 extern volatile uint64_t rtc_stop_tsc;
 
-/* Unmasks IRQ 8, installs the handler (it reads register C) and enables these interrupts in register B, whose other bits stay. */
+/* Unmasks IRQ 8, installs the handler (it reads register C) and enables these interrupts in register B, whose
+ * other bits stay. */
 void rtc_listen(uint8_t enables);
 
 /* Disables all of the chip's interrupts and masks IRQ 8. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Guest-physical memory below 4 GiB: what the memory map calls RAM is RAM, and what it does not name reads all ones and ignores writes,
- * Foliot's own memory among it. Every 2 MiB and every border of the map is looked at; then the ways to touch a hole. */
+ * Guest-physical memory below 4 GiB: what the memory map calls RAM is RAM, and what it does not name reads all
+ * ones and ignores writes, Foliot's own memory among it. Every 2 MiB and every border of the map is looked at;
+ * then the ways to touch a hole. */
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
 #include "guest-tests/lib/multiboot.h"
@@ -75,7 +76,8 @@ static void sweep(void)
 	if (option_number("control", 0))
 		try_hole((uint32_t)&decoy); /* the control: memory that does answer must be seen */
 	report(ram_tried && !ram_wrong, "%u places in RAM keep what is written: %u wrong", ram_tried, ram_wrong);
-	report(hole_tried && !hole_wrong, "%u places outside read all ones and ignore writes: %u wrong", hole_tried, hole_wrong);
+	report(hole_tried && !hole_wrong, "%u places outside read all ones and ignore writes: %u wrong", hole_tried,
+	       hole_wrong);
 }
 
 /* The first 4 KiB-aligned address that nothing names, above all RAM below 4 GiB: Foliot lies there. */
@@ -138,7 +140,8 @@ static void instructions(uint32_t hole)
 	__asm__ volatile("movsbl (%1), %0" : "=r"(value) : "r"(hole) : "memory");
 	report(value == 0xFFFFFFFF, "MOVSX from a hole gives %x", value);
 	__asm__ volatile("rep movsl" : "+S"(from), "+D"(to), "+c"(count) : : "memory");
-	report(!count && words[0] == 0xFFFFFFFF && words[3] == 0xFFFFFFFF, "REP MOVSD out of a hole: %x %x", words[0], words[3]);
+	report(!count && words[0] == 0xFFFFFFFF && words[3] == 0xFFFFFFFF, "REP MOVSD out of a hole: %x %x", words[0],
+	       words[3]);
 	count = 4;
 	from = words;
 	to = (void *)hole;

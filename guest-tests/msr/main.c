@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MSRs: what Foliot does not model is #GP (default deny), what it models behaves as the manual says (APM 2 3.1.7 EFER, 7.7 MTRRs,
- * 7.8 PAT, appendix A), and bad values are refused. Sweeps are pseudo-random from a fixed seed. */
+ * MSRs: what Foliot does not model is #GP (default deny), what it models behaves as the manual says (APM 2 3.1.7
+ * EFER, 7.7 MTRRs, 7.8 PAT, appendix A), and bad values are refused. Sweeps are pseudo-random from a fixed seed. */
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"
 #include "guest-tests/lib/report.h"
@@ -18,12 +18,29 @@ static const struct {
 	const char *name;
 	uint32_t msr;
 } denied[] = {
-	{ "P5_MC_ADDR", 0x00 },       { "APIC_BASE", 0x1B },          { "FEATURE_CONTROL", 0x3A }, { "SPEC_CTRL", 0x48 },
-	{ "PRED_CMD", 0x49 },         { "performance counter", 0xC1 }, { "PLATFORM_INFO", 0xCE },   { "ARCH_CAPABILITIES", 0x10A },
-	{ "MISC_ENABLE", 0x1A0 },     { "VMX_BASIC", 0x480 },         { "TSC_DEADLINE", 0x6E0 },   { "x2APIC ID", 0x802 },
-	{ "x2APIC EOI", 0x80B },      { "XSS", 0xDA0 },               { "TSC_RATIO", 0xC0000104 }, { "VM_CR", 0xC0010114 },
-	{ "VM_HSAVE_PA", 0xC0010117 }, { "SMM_BASE", 0xC0010111 },    { "SMM_ADDR", 0xC0010112 },  { "microcode loader", 0xC0010020 },
-	{ "Hyper-V's", 0x40000000 },  { "unknown", 0x12345678 },      { "the last", 0xFFFFFFFF },
+	{ "P5_MC_ADDR", 0x00 },
+	{ "APIC_BASE", 0x1B },
+	{ "FEATURE_CONTROL", 0x3A },
+	{ "SPEC_CTRL", 0x48 },
+	{ "PRED_CMD", 0x49 },
+	{ "performance counter", 0xC1 },
+	{ "PLATFORM_INFO", 0xCE },
+	{ "ARCH_CAPABILITIES", 0x10A },
+	{ "MISC_ENABLE", 0x1A0 },
+	{ "VMX_BASIC", 0x480 },
+	{ "TSC_DEADLINE", 0x6E0 },
+	{ "x2APIC ID", 0x802 },
+	{ "x2APIC EOI", 0x80B },
+	{ "XSS", 0xDA0 },
+	{ "TSC_RATIO", 0xC0000104 },
+	{ "VM_CR", 0xC0010114 },
+	{ "VM_HSAVE_PA", 0xC0010117 },
+	{ "SMM_BASE", 0xC0010111 },
+	{ "SMM_ADDR", 0xC0010112 },
+	{ "microcode loader", 0xC0010020 },
+	{ "Hyper-V's", 0x40000000 },
+	{ "unknown", 0x12345678 },
+	{ "the last", 0xFFFFFFFF },
 };
 
 static void denies(void)
@@ -35,7 +52,8 @@ static void denies(void)
 		bool read = rdmsr_safe(denied[i].msr, &value), written = wrmsr_safe(denied[i].msr, 0);
 
 		if (read || written) {
-			report(false, "%s (%x) is #GP: read %u, written %u", denied[i].name, denied[i].msr, read, written);
+			report(false, "%s (%x) is #GP: read %u, written %u", denied[i].name, denied[i].msr, read,
+			       written);
 			wrong++;
 		}
 	}
@@ -127,7 +145,8 @@ static void amd(void)
 		report_skip("not AMD's");
 		return;
 	}
-	report(rdmsr_safe(HWCR, &value) && value >> 24 & 1, "HWCR says that the TSC counts at P0's frequency: %llx", value);
+	report(rdmsr_safe(HWCR, &value) && value >> 24 & 1, "HWCR says that the TSC counts at P0's frequency: %llx",
+	       value);
 	value = 1;
 	report(rdmsr_safe(0x8B, &value), "the microcode revision can be read: %llx", value);
 }

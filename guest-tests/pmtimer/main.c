@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The ACPI PM timer (ACPI 6.4 4.8.2.1, 4.8.3.3): found by the FADT, never goes back, counts 3.579545 MHz by the PIT, wraps at the
- * width that the FADT says, ignores writes, reads bytewise. */
+ * The ACPI PM timer (ACPI 6.4 4.8.2.1, 4.8.3.3): found by the FADT, never goes back, counts 3.579545 MHz by the
+ * PIT, wraps at the width that the FADT says, ignores writes, reads bytewise. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/multiboot.h"
@@ -45,9 +45,11 @@ static void rate_by_pit(void)
 		pit_ticks += (uint16_t)(last - now);
 	}
 	pm = pm_timer_ticks(pm_start, pm_timer_read());
-	/* The reads at start and end are each up to 1.5 of this time apart; 3 PM timer ticks are about one of the PIT. */
+	/* The reads at start and end are each up to 1.5 of this time apart; 3 PM timer ticks are about one of the
+	 * PIT. */
 	slack = ticks_ceil(3 * cost, PM_TIMER_HZ) + 6;
-	report(pm + slack >= (uint64_t)pit_ticks * PM_TIMER_HZ / PIT_HZ && pm <= (uint64_t)pit_ticks * PM_TIMER_HZ / PIT_HZ + slack,
+	report(pm + slack >= (uint64_t)pit_ticks * PM_TIMER_HZ / PIT_HZ &&
+	       pm <= (uint64_t)pit_ticks * PM_TIMER_HZ / PIT_HZ + slack,
 	       "%u PM timer ticks in %u PIT ticks", pm, pit_ticks);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Ports: what no device claims reads all ones and ignores writes, at every width; the PCI latch at CF8h with nothing behind it; string
- * instructions on ports, forward, backward, with a count of 0, and interrupted (APM 3 "INS", "OUTS"; PCI 3.0 3.2.2.3.2). */
+ * Ports: what no device claims reads all ones and ignores writes, at every width; the PCI latch at CF8h with
+ * nothing behind it; string instructions on ports, forward, backward, with a count of 0, and interrupted (APM 3
+ * "INS", "OUTS"; PCI 3.0 3.2.2.3.2). */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -105,7 +106,8 @@ static void strings(void)
 	unsigned wrong = 0;
 
 	outb(SCRATCH, 0x3C);
-	report(rep_insb(SCRATCH, buffer + 8, 16, false, &end) == 0 && end == buffer + 24, "REP INSB counts down and moves on");
+	report(rep_insb(SCRATCH, buffer + 8, 16, false, &end) == 0 && end == buffer + 24,
+	       "REP INSB counts down and moves on");
 	for (unsigned i = 0; i < 64; i++)
 		wrong += buffer[i] != (i >= 8 && i < 24 ? 0x3C : 0);
 	report(!wrong, "it fills its 16 bytes and no others: %u wrong", wrong);
@@ -116,7 +118,8 @@ static void strings(void)
 	report(end == buffer && !buffer[0], "a count of 0 does nothing");
 	buffer[0] = 1;
 	buffer[7] = 0x77;
-	report(rep_outsb(SCRATCH, buffer, 8, &from) == 0 && from == buffer + 8 && inb(SCRATCH) == 0x77, "REP OUTSB ends with the last byte");
+	report(rep_outsb(SCRATCH, buffer, 8, &from) == 0 && from == buffer + 8 && inb(SCRATCH) == 0x77,
+	       "REP OUTSB ends with the last byte");
 }
 
 static void string_widths(void)
@@ -127,11 +130,13 @@ static void string_widths(void)
 
 	outl(0xCF8, 0x80000000);
 	__asm__ volatile("rep insl" : "+D"(end), "+c"(count) : "d"((uint16_t)0xCF8) : "memory");
-	report(!count && words[0] == 0x80000000 && words[1] == 0x80000000 && !words[2], "REP INSD moves double words: %x", words[0]);
+	report(!count && words[0] == 0x80000000 && words[1] == 0x80000000 && !words[2],
+	       "REP INSD moves double words: %x", words[0]);
 	end = words;
 	count = 3;
 	__asm__ volatile("rep insw" : "+D"(end), "+c"(count) : "d"((uint16_t)UNCLAIMED) : "memory");
-	report(!count && words[0] == 0xFFFFFFFF && words[1] == 0x8000FFFF, "REP INSW moves words: %x %x", words[0], words[1]);
+	report(!count && words[0] == 0xFFFFFFFF && words[1] == 0x8000FFFF, "REP INSW moves words: %x %x", words[0],
+	       words[1]);
 	outl(0xCF8, 0);
 }
 

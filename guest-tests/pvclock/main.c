@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * KVM's paravirtual clock (Linux Documentation/virt/kvm/x86/msr.rst, cpuid.rst): leaves, both pairs of MSRs, version protocol, never
- * backward, the same as the TSC, wall clock as the RTC, re-stamping when the TSC is moved, and addresses that must be refused. */
+ * KVM's paravirtual clock (Linux Documentation/virt/kvm/x86/msr.rst, cpuid.rst): leaves, both pairs of MSRs,
+ * version protocol, never backward, the same as the TSC, wall clock as the RTC, re-stamping when the TSC is moved,
+ * and addresses that must be refused. */
 #include "guest-tests/lib/pvclock.h"
 
 #include "guest-tests/lib/clocks.h"
@@ -104,14 +105,16 @@ static void wall_clock(void)
 	bool seen;
 
 	wrmsr(MSR_KVM_WALL_CLOCK, (uint32_t)&wall);
-	report(wall.version && !(wall.version & 1) && wall.ns < NS_PER_SECOND, "the wall clock is written: version %u", wall.version);
+	report(wall.version && !(wall.version & 1) && wall.ns < NS_PER_SECOND, "the wall clock is written: version %u",
+	       wall.version);
 	rtc_listen(RTC_B_UIE);
 	seen = rtc_wait_update();
 	at_edge = pvclock_read(&area.page);
 	by_rtc = rtc_unix();
 	rtc_deafen();
 	by_wall = (int64_t)(wall.seconds + (wall.ns + at_edge) / NS_PER_SECOND);
-	report(seen && by_wall - by_rtc >= 0 && by_wall - by_rtc <= 1, "wall clock and RTC agree: %lld and %lld", by_wall, by_rtc);
+	report(seen && by_wall - by_rtc >= 0 && by_wall - by_rtc <= 1, "wall clock and RTC agree: %lld and %lld",
+	       by_wall, by_rtc);
 }
 
 /* A guest that moves its TSC moves no clock but that. */
@@ -122,8 +125,10 @@ static void survives_tsc_write(void)
 
 	wrmsr(MSR_TSC, rdtsc() + (1ull << 40));
 	after = pvclock_read(&area.page);
-	report(after >= before && after - before < NS_PER_SECOND, "after TSC += 2^40 system time is %llu ns further", after - before);
-	report(area.page.version != version && !(area.page.version & 1), "the page was written anew: version %u, before %u",
+	report(after >= before && after - before < NS_PER_SECOND, "after TSC += 2^40 system time is %llu ns further",
+	       after - before);
+	report(area.page.version != version && !(area.page.version & 1),
+	       "the page was written anew: version %u, before %u",
 	       area.page.version, version);
 	wrmsr(MSR_TSC, rdtsc() - (1ull << 40));
 	report(pvclock_read(&area.page) >= after && pvclock_read(&area.page) - after < NS_PER_SECOND, "and back again");
@@ -152,7 +157,8 @@ static void old_pair(void)
 
 	wrmsr(MSR_KVM_SYSTEM_TIME_OLD, (uint32_t)&page | 1);
 	now = pvclock_read(&page);
-	report(page.version && now - rdtsc() + NS_PER_SECOND < 2 * NS_PER_SECOND, "the old MSR 12h gives the same clock");
+	report(page.version && now - rdtsc() + NS_PER_SECOND < 2 * NS_PER_SECOND,
+	       "the old MSR 12h gives the same clock");
 	wrmsr(MSR_KVM_WALL_CLOCK_OLD, (uint32_t)&wall);
 	report(rdmsr_safe(MSR_KVM_WALL_CLOCK_OLD, &value) && wall.version, "and 11h the wall clock");
 	wrmsr(MSR_KVM_SYSTEM_TIME_OLD, 0);
@@ -161,7 +167,8 @@ static void old_pair(void)
 /* Addresses where nothing must be written: not RAM, wrapping, unaligned. It may be refused by #GP or ignored. */
 static void bad_addresses(void)
 {
-	static const uint64_t bad[] = { 0xA0000, 0xFEE00000, 0xFFFFFFFFFFFFF000, 1ull << 52, 0xFFFFFFFC, 0x8000000000000000, 0xFED00000 };
+	static const uint64_t bad[] = { 0xA0000, 0xFEE00000, 0xFFFFFFFFFFFFF000, 1ull << 52, 0xFFFFFFFC,
+				       0x8000000000000000, 0xFED00000 };
 	unsigned harmed = 0;
 
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -151,7 +151,8 @@ static void rdtscp(void)
 	bool there = cpuid(0x80000001, 0).edx >> 27 & 1;
 	uint32_t vector = guarded_call(do_rdtscp, 0);
 
-	if (!there && vector == NO_FAULT && bed_is_qemu()) /* QEMU ignores the intercept of RDTSCP where RDTSC has none */
+	/* QEMU ignores the intercept of RDTSCP where RDTSC has none. */
+	if (!there && vector == NO_FAULT && bed_is_qemu())
 		report_skip("the bed's processor runs a hidden RDTSCP");
 	else
 		report(vector == (there ? NO_FAULT : X_UD), "RDTSCP is as CPUID says: %s", there ? "there" : "#UD");

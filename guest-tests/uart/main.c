@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The 16550A UART at 3F8h (National PC16550D data sheet): scratch, divisor latch, loopback of data and modem lines, FIFO trigger
- * levels and time-out, overrun, interrupt identification by priority, and IRQ 4. In loopback nothing is printed: what is
- * found is reported after it. */
+ * The 16550A UART at 3F8h (National PC16550D data sheet): scratch, divisor latch, loopback of data and modem
+ * lines, FIFO trigger levels and time-out, overrun, interrupt identification by priority, and IRQ 4. In loopback
+ * nothing is printed: what is found is reported after it. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
 #include "guest-tests/lib/interrupts.h"
@@ -110,7 +110,8 @@ static void registers(void)
 	outb(DLL, 1);
 	outb(LCR, LCR_8N1);
 	ier = inb(IER);
-	report(low == 0x34 && high == 0x12 && ier == 0, "the divisor latch reads back: %x %x, and is apart from IER: %x", high, low, ier);
+	report(low == 0x34 && high == 0x12 && ier == 0,
+	       "the divisor latch reads back: %x %x, and is apart from IER: %x", high, low, ier);
 	outb(IER, 0xFF);
 	ier = inb(IER);
 	outb(IER, 0);
@@ -170,7 +171,8 @@ static void trigger_level(uint8_t fcr, unsigned level)
 	inb(RBR);
 	drained = inb(IIR) & 0x0F;
 	loop_end();
-	report(below != IIR_DATA && at == IIR_DATA && drained != IIR_DATA, "trigger level %u: IIR %x below, %x at it, %x after a read",
+	report(below != IIR_DATA && at == IIR_DATA && drained != IIR_DATA,
+	       "trigger level %u: IIR %x below, %x at it, %x after a read",
 	       level, below, at, drained);
 }
 
@@ -185,7 +187,8 @@ static void time_out(void)
 	inb(RBR);
 	after = inb(IIR) & 0x0F;
 	loop_end();
-	report(iir == IIR_TIMEOUT && after == IIR_NONE, "below the trigger a byte comes with the time-out: IIR %x, then %x", iir, after);
+	report(iir == IIR_TIMEOUT && after == IIR_NONE,
+	       "below the trigger a byte comes with the time-out: IIR %x, then %x", iir, after);
 }
 
 static void overrun(void)
@@ -245,7 +248,8 @@ static void without_fifos(void)
 	lsr = inb(LSR);
 	byte = inb(RBR);
 	loop_end();
-	report(!iir && lsr & LSR_OE && byte == 0x43, "without FIFOs the second byte replaces the first: IIR %x, LSR %x, byte %x", iir, lsr, byte);
+	report(!iir && lsr & LSR_OE && byte == 0x43,
+	       "without FIFOs the second byte replaces the first: IIR %x, LSR %x, byte %x", iir, lsr, byte);
 }
 
 static volatile uint8_t irq_iir;
@@ -276,7 +280,8 @@ static void interrupt(void)
 	irq_handlers[4] = 0;
 	/* OUT2 gates the interrupt on PC boards; QEMU leaves the gate out. */
 	report_but_qemu(!blocked, "without OUT2 no IRQ 4 comes");
-	report(irq_counts[4] - before == 1 + blocked && irq_iir == IIR_THRE, "IRQ 4 for an empty transmitter: IIR %x", irq_iir);
+	report(irq_counts[4] - before == 1 + blocked && irq_iir == IIR_THRE, "IRQ 4 for an empty transmitter: IIR %x",
+	       irq_iir);
 }
 
 void test_main(void)
