@@ -15,6 +15,8 @@
 
 #define LOW_HALF 0xffffffffull
 #define MSR_TSC_AUX 0xc0000103
+#define MSR_MCG_STATUS 0x17a
+#define MCG_STATUS_MCIP (1ull << 2)
 #define RFLAGS_TF (1ull << 8)
 #define RFLAGS_IF (1ull << 9)
 
@@ -335,18 +337,29 @@ static void on_forbidden(struct machine *machine, const struct vcpu_exit *exit)
 	machine_raise(machine, VECTOR_UD, NO_ERROR_CODE);
 }
 
+/* The host's own handler: prints the banks, freezes. */
+static void take_machine_check(void)
+{
+	__asm__ volatile("int $18");
+}
+
 /* #DB and #AC are intercepted only so that a loop of them inside the processor cannot shut Foliot out: the guest gets them. */
 static void on_exception(struct machine *machine, const struct vcpu_exit *exit)
 {
 	if (exit->exception.vector == VECTOR_MC) {
-		__asm__ volatile("int $18"); /* the host's own handler: prints the banks, freezes */
+		take_machine_check();
 		return;
 	}
 	machine_raise(machine, exit->exception.vector, exit->exception.vector == VECTOR_DB ? NO_ERROR_CODE : 0);
 }
 
+/* The guest runs with its own CR4.MCE, which is 0: a machine check then shuts the processor down (APM 2 9.3.1), and is no fault of the guest. */
 static void on_shutdown(struct machine *machine, const struct vcpu_exit *exit)
 {
+	uint64_t status = 0;
+
+	if (rdmsr_safe(MSR_MCG_STATUS, &status) && status & MCG_STATUS_MCIP)
+		take_machine_check();
 	machine_stop_with_dump(machine, "the guest's processor shut down (triple fault)", exit);
 	if (machine->settings.on_reset == RESET_RESTART)
 		machine_request(machine, MACHINE_RESET, RESET_TRIPLE_FAULT);
