@@ -9,6 +9,8 @@
 #include "host/message.h"
 
 #define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_INTERRUPT_PENDING 0xc0010055u
+#define C1E_ON_CMP_HALT (3ull << 27)
 #define LVT_TSC_DEADLINE (2u << 17)
 #define RATIO_BITS 32
 #define LAPIC_HZ_MIN 1000000u
@@ -26,8 +28,20 @@ bool timer_has_deadline_mode(void)
 	return has_deadline;
 }
 
+/* AMD families 0Fh and 10h (BKDG 31116, MSRC001_0055; erratum 400): where the firmware enabled C1E, HLT stops the local APIC's timer. */
+static void forbid_c1e(void)
+{
+	uint32_t family = cpuid(1, 0).eax;
+	uint64_t control = 0;
+
+	family = (family >> 8 & 0xf) + (family >> 20 & 0xff);
+	if ((family == 0xf || family == 0x10) && rdmsr_safe(MSR_INTERRUPT_PENDING, &control) && control & C1E_ON_CMP_HALT)
+		wrmsr_safe(MSR_INTERRUPT_PENDING, control & ~C1E_ON_CMP_HALT);
+}
+
 void timer_init(uint64_t tsc_hz, uint64_t lapic_hz)
 {
+	forbid_c1e();
 	has_deadline = cpuid(1, 0).ecx & 1u << 24;
 	if (has_deadline)
 		lapic_hz = tsc_hz; /* it need not count at all */
