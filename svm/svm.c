@@ -156,12 +156,18 @@ static void save_registers(struct vcpu_registers *registers, const struct vmcb *
 	registers->rflags = vmcb->rflags;
 }
 
-/* An event whose delivery the exit interrupted is delivered again; a software interrupt happens again by itself, with its instruction. */
+/* An event whose delivery the exit interrupted is delivered again; INT n, INT3 and INTO happen again by themselves, with their instruction. */
+static bool is_of_instruction(uint64_t event)
+{
+	return VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_SOFTWARE ||
+	       (VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_EXCEPTION && ((event & 0xff) == 3 || (event & 0xff) == 4));
+}
+
 static void requeue_event(struct vmcb *vmcb)
 {
 	uint64_t event = vmcb->exit_interrupt_info;
 
-	if (event & VMCB_EVENT_VALID && VMCB_EVENT_TYPE(event) != VMCB_EVENT_TYPE_SOFTWARE)
+	if (event & VMCB_EVENT_VALID && !is_of_instruction(event))
 		vmcb->event_injection = event;
 	else
 		vmcb->event_injection = 0;
@@ -205,8 +211,9 @@ static void svm_set(struct vcpu *vcpu, enum control_register which, uint64_t val
 {
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
 
-	/* CR0.PG, CR4 and EFER change what the TLB may hold (APM 2 5.5.1). */
-	vmcb->tlb_control = VMCB_TLB_FLUSH_ALL;
+	/* CR0.PG, CR4, EFER and the PAT change what the TLB may hold (APM 2 5.5.1). */
+	if (which != CR2 && which != DR6 && which != DR7)
+		vmcb->tlb_control = VMCB_TLB_FLUSH_ALL;
 	switch (which) {
 	case CR0: vmcb->cr0 = value; return;
 	case CR2: vmcb->cr2 = value; return;

@@ -59,6 +59,7 @@
 #define VMCB_EVENT_TYPE(event) (((event) >> 8) & 7)
 #define VMCB_EVENT_INTERRUPT (0ull << 8)
 #define VMCB_EVENT_EXCEPTION (3ull << 8)
+#define VMCB_EVENT_TYPE_EXCEPTION 3
 #define VMCB_EVENT_TYPE_SOFTWARE 4
 
 #define VMCB_EXIT_CR_WRITE(n) (0x10u + (n))
