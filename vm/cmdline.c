@@ -8,6 +8,8 @@
 #include "timekeeping/calendar.h"
 #include "vm/quantity.h"
 
+#define POLL_LEAST_NS 1000000ull
+#define POLL_MOST_NS 20000000ull
 #define VALUE_BYTES 256
 #define SHOWN_BYTES 60
 #define CALENDAR_END 253402300799ull /* 9999-12-31T23:59:59 */
@@ -127,6 +129,16 @@ static bool set_mem(struct settings *settings, const char *value)
 	return parse_number(value, UINT64_MAX >> 20, &settings->mem_mib) && settings->mem_mib;
 }
 
+static bool set_poll(struct settings *settings, const char *value)
+{
+	uint64_t ns;
+
+	if (!parse_duration_ns(value, &ns) || ns < POLL_LEAST_NS || ns > POLL_MOST_NS)
+		return false;
+	settings->poll_ns = ns;
+	return true;
+}
+
 /* "^]" as terminal programs write it, a number, or none. */
 static bool set_escape(struct settings *settings, const char *value)
 {
@@ -214,6 +226,7 @@ static const struct key keys[] = {
 	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },
 	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
 	{ "mem", set_mem, false, "a number of MiB" },
+	{ "poll", set_poll, false, "a duration from 1ms to 20ms" },
 	{ "escape", set_escape, false, "^A to ^_, a number to 255, or none" },
 	{ "exit-port", set_exit_port, false, "an I/O port" },
 	{ "on-reset", set_on_reset, false, "stop or restart" },
@@ -305,6 +318,7 @@ static const struct settings defaults = {
 	.tick_pit = TICK_SLEW,
 	.tick_rtc = TICK_SLEW,
 	.rtc_from_host = true,
+	.poll_ns = POLL_LEAST_NS,
 	.escape = 0x1d,
 };
 

@@ -61,42 +61,50 @@ static size_t pass_guest_output(struct machine *machine)
 	return taken;
 }
 
-static void poll_console_line(struct machine *machine)
+/* Returns whether a byte came or went. */
+static bool poll_console_line(struct machine *machine)
 {
+	bool moved = false;
 	int byte;
 
 	serial_poll(&serial_com1);
-	while ((byte = serial_read_byte(&serial_com1)) >= 0)
+	for (; (byte = serial_read_byte(&serial_com1)) >= 0; moved = true)
 		mux_input(&machine->console.mux, (uint8_t)byte);
 	for (unsigned round = 0; round < ROUNDS_PER_POLL; round++) {
 		pass_guest_output(machine);
 		mux_poll(&machine->console.mux);
 		if (serial_room(&serial_com1) == SERIAL_TX_BYTES)
 			break;
+		moved = true;
 		serial_poll(&serial_com1);
 	}
+	return moved;
 }
 
-static void poll_control_line(struct machine *machine)
+static bool poll_control_line(struct machine *machine)
 {
 	struct protocol *protocol = &machine->console.protocol;
+	bool moved = false;
 	int byte;
 
 	serial_poll(&serial_com2);
-	while ((byte = serial_peek_byte(&serial_com2)) >= 0 && protocol_input(protocol, (uint8_t)byte))
+	for (; (byte = serial_peek_byte(&serial_com2)) >= 0 && protocol_input(protocol, (uint8_t)byte); moved = true)
 		serial_read_byte(&serial_com2);
 	for (unsigned round = 0; round < ROUNDS_PER_POLL; round++) {
 		protocol_poll(protocol);
 		if (serial_room(&serial_com2) == SERIAL_TX_BYTES)
 			break;
+		moved = true;
 		serial_poll(&serial_com2);
 	}
+	return moved;
 }
 
-void console_poll(struct machine *machine)
+bool console_poll(struct machine *machine)
 {
-	poll_console_line(machine);
-	poll_control_line(machine);
+	bool console_moved = poll_console_line(machine);
+
+	return poll_control_line(machine) || console_moved;
 }
 
 static bool is_drained(struct machine *machine)

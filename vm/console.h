@@ -26,8 +26,9 @@ struct console {
 /* Needs the guest's UART. engine: the engine's name for the greeting. */
 void console_init(struct machine *machine, const char *engine);
 
-/* Moves bytes between the lines, the monitor and the guest; executes the commands that have arrived. Bounded. */
-void console_poll(struct machine *machine);
+/* Moves bytes between the lines, the monitor and the guest; executes the commands that have arrived. Bounded. Returns whether a byte came, or
+ * one waits to go. */
+bool console_poll(struct machine *machine);
 
 /* Sends all that waits, the guest's output too, as long as the lines take it: before the machine is left. */
 void console_drain(struct machine *machine);

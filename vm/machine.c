@@ -184,6 +184,7 @@ static void start_time(struct machine *machine, uint64_t host_hz)
 	machine_withhold(machine, WITHHELD_PAUSED, !machine->rate.num);
 	machine_update_tsc(machine);
 	machine->poll_period_tsc = host_hz / POLLS_PER_SECOND;
+	machine->quiet_period_tsc = mul_div_floor(machine->settings.poll_ns, host_hz, NS_PER_SECOND);
 	machine->next_poll_tsc = machine->breath_tsc = machine->started_tsc;
 	event_init(&machine->script, run_script, machine);
 	event_init(&machine->end_of_time, stop_at_end_of_time, machine);

@@ -83,7 +83,8 @@ struct machine {
 	bool window;          /* the engine was asked to tell when the guest can take an interrupt */
 	uint64_t stall_end_tsc;
 	uint64_t next_poll_tsc, poll_period_tsc;
-	uint64_t polls;         /* so far */
+	uint64_t quiet_period_tsc; /* of the polls while nothing comes or goes (poll=) */
+	uint64_t polls, quiet_polls; /* so far; in a row without a byte */
 	uint64_t timer_for_ns;  /* the guest deadline that timer_tsc belongs to */
 	uint64_t timer_tsc;     /* the host deadline that it stands for */
 	uint64_t armed_tsc;     /* what the host timer is set to; 0: nothing */

@@ -10,7 +10,8 @@
 #include "host/timer.h"
 #include "monitor/eventlog.h"
 
-#define POLLS_PER_BED_CLOCK 512 /* half a second: its narrowest counter wraps within five */
+#define POLLS_PER_BED_CLOCK 200 /* four seconds at the most: its narrowest counter wraps within five */
+#define QUIET_POLLS 100 /* so many in a row without a byte, and the console is looked at less often */
 
 #define BUSY_SHIFT 9  /* of the period of polls, 1 ms: 2 us, 16 us */
 #define STUCK_SHIFT 6
@@ -153,8 +154,10 @@ static bool is_withheld(struct machine *machine)
 /* The console; and, now and then, what only has to be looked at before it is too late. */
 static void poll(struct machine *machine)
 {
-	machine->next_poll_tsc = machine->host_tsc + machine->poll_period_tsc;
-	console_poll(machine);
+	bool quiet = machine->quiet_polls >= QUIET_POLLS;
+
+	machine->next_poll_tsc = machine->host_tsc + (quiet ? machine->quiet_period_tsc : machine->poll_period_tsc);
+	machine->quiet_polls = console_poll(machine) ? 0 : machine->quiet_polls + 1;
 	interrupts_report_nmi();
 	if (!(machine->polls++ % POLLS_PER_BED_CLOCK))
 		bed_clock_keep();

@@ -17,7 +17,10 @@ def foliot_command_line(options, exit_port):
     """Foliot's command line: the user's, then what this tool adds to it unless the user said otherwise."""
     line = options.foliot.strip()
     on_death = "stay" if options.interactive else "leave"
-    for key, value in (("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset), ("on-death", on_death)):
+    added = [("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset), ("on-death", on_death)]
+    if options.repeatable:  # nothing is ever typed
+        added.append(("poll", "20ms"))
+    for key, value in added:
         if not any(word.startswith(key + "=") for word in line.split()):
             line += f" {key}={value}"
     return line.strip()
