@@ -52,11 +52,9 @@ GUESTS = [
     Guest("traps", native=False),
     # no rate leaves the guest without the processor
     Guest("traps-fast", guest="traps", foliot='"do=1ns:rate 1000000"', rates=("1",), native=False),
-    Guest("traps-idt", guest="traps", append="how=idt", rates=("1",), status=1, ending="Foliot stopped the guest", native=False,
+    Guest("traps-idt", guest="traps", append="how=idt", rates=("1",), status=1, native=False,
+          ending="Foliot stopped the guest",
           complete=False),
-    Guest("traps", native=False),
-    Guest("ends-idt", guest="traps", append="how=idt", status=1, native=False, complete=False, timeout_s=120,
-          ending="the guest died of a triple fault|Foliot stopped the guest"),
     ending("cf9", 1, RESET, 1),
     ending("keyboard", 1, RESET, 1),
     ending("port92", 1, RESET, 1),
