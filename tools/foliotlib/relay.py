@@ -80,7 +80,10 @@ class Relay:
         self._selector.unregister(self._listener)
         self._listener.close()
         self._close_port()
-        os.unlink(self._path)
+        try:
+            os.unlink(self._path)
+        except FileNotFoundError:
+            pass  # somebody tidied up before us
 
     def _drain_port(self):
         """A bed that has ended may have answered right before: the reply to quit, the last event."""

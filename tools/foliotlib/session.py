@@ -53,9 +53,7 @@ class Session:
 
     def said(self):
         """What foliot-run itself has said so far."""
-        self._errors.flush()
-        with open(self._errors.name, "rb") as file:
-            return file.read().decode("utf-8", "replace")
+        return os.pread(self._errors.fileno(), 1 << 20, 0).decode("utf-8", "replace")
 
     def send(self, text):
         """Types at the console."""
