@@ -166,9 +166,13 @@ static void poll(struct machine *machine)
 /* What is due at "now": events of guest time, and the console. What falls due on the way back into the guest ends that run at once, by the timer. */
 static void do_due(struct machine *machine)
 {
-	if (machine->now_ns >= event_next_ns(&machine->events))
+	uint64_t early_tsc = 0;
+
+	if (machine->now_ns >= event_next_ns(&machine->events)) {
 		event_run(&machine->events, machine->now_ns);
-	if (reached(machine->host_tsc, machine->next_poll_tsc))
+		early_tsc = machine->poll_period_tsc / 4; /* a poll that is due soon spares an exit of its own */
+	}
+	if (reached(machine->host_tsc + early_tsc, machine->next_poll_tsc))
 		poll(machine);
 }
 
