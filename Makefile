@@ -94,7 +94,7 @@ endef
 $(eval $(call host_tests,gcc))
 $(eval $(call host_tests,clang))
 
-.SECONDARY:
+.PRECIOUS: $(B)/tests/gcc/%.o $(B)/tests/clang/%.o
 .PHONY: host-tests
 host-tests: $(TESTS:%=$(B)/tests/gcc/%) $(TESTS:%=$(B)/tests/clang/%)
 

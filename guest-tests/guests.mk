@@ -21,7 +21,7 @@ GUEST_LIB_SOURCES := $(wildcard guest-tests/lib/*.c) base/format.c base/mem.c
 GUEST_LIB_OBJECTS := $(patsubst %.c,$(GUESTS_OUT)/lib/%.o,$(GUEST_LIB_SOURCES)) $(GUESTS_OUT)/lib/entry.o
 
 .PHONY: guests
-.SECONDARY: # keep the objects
+.PRECIOUS: $(GUESTS_OUT)/%.o # keep the objects
 guests: $(GUEST_ELFS)
 
 $(GUESTS_OUT)/lib/entry.o: guest-tests/lib/entry.asm
