@@ -41,16 +41,17 @@ def ask(guest, command, limit_s=60):
 
 
 class Mark:
-    """The guest's clocks at the start of a second of its real-time clock, in s, and ours when that was read."""
+    """The guest's clocks at the start of a second of its real-time clock, in s, and ours when that was read. The second began
+    between begun and clock."""
 
     def __init__(self, match, here):
-        self.clock, self.uptime, self.rtc = (float(match[n]) for n in (1, 2, 3))
+        self.clock, self.uptime, self.rtc, self.begun = (float(match[n]) for n in (1, 2, 3, 4))
         self.here = here
 
 
 def mark(guest, limit_s=60):
     """Reads all clocks of the guest."""
     guest.send("/tests/mark.sh\n")
-    match, here = guest.expect_at(r"^mark ([0-9.]+) ([0-9.]+) ([0-9]+)\r", limit_s)
+    match, here = guest.expect_at(r"^mark ([0-9.]+) ([0-9.]+) ([0-9]+) ([0-9.]+)\r", limit_s)
     guest.expect(PROMPT, limit_s)
     return Mark(match, here)

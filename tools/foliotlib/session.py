@@ -124,4 +124,6 @@ def linux_words(append="", rest=()):
 
 
 # No kernel address randomisation, so that runs are alike; no self-tests of the crypto code, which cost seconds; a panic resets.
-LINUX_APPEND = "console=ttyS0,115200 quiet nokaslr mitigations=off cryptomgr.notests audit=0 nowatchdog panic=-1"
+# Linux prefers the TSC to kvm-clock where the TSC never stops.
+LINUX_APPEND = ("console=ttyS0,115200 quiet nokaslr mitigations=off cryptomgr.notests audit=0 nowatchdog "
+                "clocksource=kvm-clock panic=-1")
