@@ -26,7 +26,7 @@ static uint32_t hpet_period_fs;
 static uint16_t pm_port;
 static uint32_t mask;       /* of the counter's bits */
 static uint32_t last;       /* its value when it was read last */
-static uint64_t ticks;      /* since bed_clock_init */
+static uint64_t ticks;      /* since bed_clock_restart */
 
 static uint32_t raw(void)
 {
@@ -47,6 +47,12 @@ void bed_clock_init(const struct acpi_machine *acpi)
 		if (!acpi->pm_timer_is_32_bit)
 			mask = 0xffffff;
 	}
+	bed_clock_restart();
+}
+
+void bed_clock_restart(void)
+{
+	ticks = 0;
 	if (kind != BED_NONE)
 		last = raw();
 }

@@ -10,7 +10,10 @@
 /* Takes the HPET (IA-PC HPET 1.0a 2.3), else the PM timer (ACPI 6.4 4.8.3.3). At boot, after the calibration has used them. */
 void bed_clock_init(const struct acpi_machine *acpi);
 
-/* Nanoseconds since bed_clock_init, rounded down; and which counter it is: "hpet", "pm-timer", or "none" with 0. */
+/* Counts from 0 again. */
+void bed_clock_restart(void);
+
+/* Nanoseconds since bed_clock_restart, rounded down; and which counter it is: "hpet", "pm-timer", or "none" with 0. */
 const char *bed_clock_read(uint64_t *ns);
 
 /* To be called at least once a second: the PM timer wraps within five. */

@@ -4,11 +4,13 @@
 #include "vm/machine.h"
 
 #include "base/mem.h"
+#include "host/bed_clock.h"
 #include "host/cpu.h"
 #include "host/panic.h"
 #include "host/memory.h"
 #include "host/message.h"
 #include "host/power.h"
+#include "host/timer.h"
 #include "monitor/eventlog.h"
 #include "timekeeping/arith.h"
 #include "vm/acpi_tables.h"
@@ -175,10 +177,27 @@ static void stop_at_end_of_time(void *owner, uint64_t now_ns)
 	machine_stop_with_dump(owner, "guest time has come to its end (2^63 ns)", NULL);
 }
 
+/* Time starts at a whole millisecond of the host TSC, reached by the host timer: so the loader's disk, which is never equally fast, leaves no
+ * trace in a run that a bed repeats. */
+static uint64_t wait_for_start(uint64_t host_hz)
+{
+	uint64_t ms = host_hz / 1000, start_tsc = (rdtsc() / ms + 2) * ms;
+
+	do {
+		timer_arm(start_tsc);
+		cpu_wait_for_interrupt();
+	} while (rdtsc() < start_tsc);
+	return start_tsc;
+}
+
 static void start_time(struct machine *machine, uint64_t host_hz)
 {
 	machine->rate = machine->settings.rate;
-	machine->started_tsc = machine->bend_tsc = rdtsc();
+	uint64_t start_tsc = wait_for_start(host_hz);
+
+	bed_clock_restart();
+	machine->base_tsc = machine->features.multiplier.frac_bits ? 0 : start_tsc;
+	machine->started_tsc = machine->bend_tsc = start_tsc - machine->base_tsc;
 	line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
 	machine_set_now(machine, machine->started_tsc);
 	machine_withhold(machine, WITHHELD_PAUSED, !machine->rate.num);

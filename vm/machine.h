@@ -53,6 +53,7 @@ struct machine {
 	struct line line;
 	struct event_queue events;
 	uint64_t tsc_adjust; /* what the guest itself added to its TSC */
+	uint64_t base_tsc;   /* the host TSC that counts as 0 in all of the machine: its start, or 0 where the processor multiplies */
 	uint64_t host_tsc;   /* "now": read once at the start of a turn, and right after each exit */
 	uint64_t now_ns;     /* the line there */
 	uint64_t started_tsc;

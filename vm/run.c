@@ -24,7 +24,7 @@ static bool reached(uint64_t a, uint64_t b)
 
 void machine_update_tsc(struct machine *machine)
 {
-	machine->ops->set_tsc(&machine->vcpu, &machine->line, machine->tsc_adjust,
+	machine->ops->set_tsc(&machine->vcpu, &machine->line, machine->tsc_adjust - machine->base_tsc,
 			      machine->settings.tsc == TSC_TRAP);
 }
 
@@ -57,7 +57,9 @@ static void arm_timer(struct machine *machine)
 
 	if (deadline != machine->armed_tsc) {
 		machine->armed_tsc = deadline;
-		timer_arm(reached(deadline, machine->breath_tsc) ? deadline : machine->breath_tsc);
+		if (!reached(deadline, machine->breath_tsc))
+			deadline = machine->breath_tsc;
+		timer_arm(deadline + machine->base_tsc);
 	}
 }
 
@@ -110,7 +112,7 @@ static void wait(struct machine *machine)
 	arm_timer(machine);
 	cpu_wait_for_interrupt();
 	machine->armed_tsc = 0;
-	read_now(machine, rdtsc());
+	read_now(machine, rdtsc() - machine->base_tsc);
 }
 
 /* Hands the guest the interrupt that its controller has, or asks to be told when the guest can take it. */
@@ -182,7 +184,7 @@ static void run_guest(struct machine *machine)
 
 	arm_timer(machine);
 	machine->ops->run(&machine->vcpu, &exit);
-	read_now(machine, exit.host_tsc);
+	read_now(machine, exit.host_tsc - machine->base_tsc);
 	machine->exits[exit.kind]++;
 	if (exit.kind == EXIT_HOST_INTERRUPT)
 		take_host_interrupt(machine);
