@@ -40,7 +40,6 @@ void bed_clock_init(const struct acpi_machine *acpi)
 		kind = BED_HPET;
 		hpet = host_map_mmio(acpi->hpet_hpa, HPET_BYTES);
 		hpet_period_fs = hpet[HPET_PERIOD / 4];
-		hpet[HPET_CONFIGURATION / 4] |= HPET_CFG_ENABLE;
 	} else if (acpi->pm_timer_port) {
 		kind = BED_PM_TIMER;
 		pm_port = acpi->pm_timer_port;
@@ -50,8 +49,15 @@ void bed_clock_init(const struct acpi_machine *acpi)
 	bed_clock_restart();
 }
 
+/* The HPET's ticks begin here too: a bed that repeats runs then has them at the same places. */
 void bed_clock_restart(void)
 {
+	if (kind == BED_HPET) {
+		hpet[HPET_CONFIGURATION / 4] &= ~HPET_CFG_ENABLE;
+		hpet[HPET_COUNTER / 4] = 0;
+		hpet[HPET_COUNTER / 4 + 1] = 0;
+		hpet[HPET_CONFIGURATION / 4] |= HPET_CFG_ENABLE;
+	}
 	ticks = 0;
 	if (kind != BED_NONE)
 		last = raw();
