@@ -107,7 +107,6 @@ include guest-tests/guests.mk
 run:
 	@tools/setup run
 	@+$(MAKE) --no-print-directory all
-	@tools/guest-linux
 	@tools/run-linux
 
 demo:
