@@ -254,12 +254,12 @@ static void svm_get_mode(const struct vcpu *vcpu, struct vcpu_mode *mode)
 	mode->cpl = vmcb->cpl;
 }
 
-static void svm_set_tsc(struct vcpu *vcpu, const struct line *line, uint64_t tsc_adjust, bool trap)
+static void svm_set_tsc(struct vcpu *vcpu, const struct vcpu_tsc *tsc)
 {
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
 
-	vmcb->tsc_offset = line->offset + tsc_adjust;
-	if (trap || !line->hardware) {
+	vmcb->tsc_offset = tsc->offset;
+	if (tsc->exits) {
 		vmcb->intercept_misc1 |= VMCB_INTERCEPT_RDTSC;
 		vmcb->intercept_misc2 |= VMCB_INTERCEPT_RDTSCP;
 		return;
@@ -267,7 +267,7 @@ static void svm_set_tsc(struct vcpu *vcpu, const struct line *line, uint64_t tsc
 	vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_RDTSC;
 	vmcb->intercept_misc2 &= ~VMCB_INTERCEPT_RDTSCP;
 	if (has_tsc_ratio)
-		wrmsr(MSR_TSC_RATIO, line->mult);
+		wrmsr(MSR_TSC_RATIO, tsc->mult);
 }
 
 static void svm_dump(const struct vcpu *vcpu, void (*print)(const char *line))

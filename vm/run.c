@@ -24,8 +24,14 @@ static bool reached(uint64_t a, uint64_t b)
 
 void machine_update_tsc(struct machine *machine)
 {
-	machine->ops->set_tsc(&machine->vcpu, &machine->line, machine->tsc_adjust - machine->base_tsc,
-			      machine->settings.tsc == TSC_TRAP);
+	const struct line *line = &machine->line;
+	struct vcpu_tsc tsc = {
+		.exits = machine->settings.tsc == TSC_TRAP || !line->hardware,
+		.mult = line->multiplier.frac_bits ? line->mult : 1,
+		.offset = line->offset + machine->tsc_adjust - machine->base_tsc,
+	};
+
+	machine->ops->set_tsc(&machine->vcpu, &tsc);
 }
 
 void machine_bend(struct machine *machine, struct rate rate)

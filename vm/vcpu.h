@@ -112,6 +112,14 @@ struct virt_features {
 	bool next_rip; /* the exit says how long the instruction was */
 };
 
+/* What the guest's RDTSC and RDTSCP do: exit, or show ((host_tsc * mult) >> multiplier.frac_bits) + offset modulo 2^64. Where the processor has
+ * no multiplier mult counts for nothing and is 1; with exits neither counts. */
+struct vcpu_tsc {
+	bool exits;
+	uint64_t mult;
+	uint64_t offset;
+};
+
 #define NO_ERROR_CODE UINT32_MAX
 
 /* An engine. All functions but probe need a successful enable before. */
@@ -138,9 +146,7 @@ struct virt_ops {
 	void (*get_segment)(const struct vcpu *vcpu, enum segment which, struct segment_register *segment);
 	void (*get_mode)(const struct vcpu *vcpu, struct vcpu_mode *mode);
 
-	/* The guest's RDTSC shows the line plus tsc_adjust, by hardware where line->hardware says that it can and trap is false,
-	 * else by exits. */
-	void (*set_tsc)(struct vcpu *vcpu, const struct line *line, uint64_t tsc_adjust, bool trap);
+	void (*set_tsc)(struct vcpu *vcpu, const struct vcpu_tsc *tsc);
 
 	/* Whether the guest would take an external interrupt now; to be told of the first moment when it would; and giving it one. */
 	bool (*can_inject)(const struct vcpu *vcpu);
