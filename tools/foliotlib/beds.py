@@ -25,9 +25,12 @@ class Qemu:
     """QEMU without acceleration: AMD-V by emulation, on any host."""
 
     name = "qemu"
-    words = "QEMU, emulated"
+    words = "QEMU, emulated (TCG)"
     accelerator = "tcg"
-    default_cpu = "max"
+
+    def default_cpu(self):
+        """QEMU's word for the processor where the user names none."""
+        return "max"
 
     def why_not(self, _options):
         """None, or why this bed cannot make this run: (exit status, text)."""
@@ -37,7 +40,7 @@ class Qemu:
 
     def command(self, options, boot, control_fd, qmp_fd):
         """The arguments of a run. boot: from Image; control_fd, qmp_fd: descriptors that QEMU inherits, or None."""
-        words = [QEMU, "-accel", self.accelerator, "-machine", "q35", "-cpu", options.cpu or self.default_cpu]
+        words = [QEMU, "-accel", self.accelerator, "-machine", "q35", "-cpu", options.cpu or self.default_cpu()]
         words += ["-m", str(options.mem), "-smp", "1", "-nodefaults", "-display", "none"]
         words += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
         if control_fd is not None:
@@ -65,7 +68,11 @@ class Kvm(Qemu):
     name = "kvm"
     words = "QEMU with KVM"
     accelerator = "kvm"
-    default_cpu = "host"
+
+    def default_cpu(self):
+        """The host's own, and the feature by name: then QEMU says so if it cannot give it."""
+        feature = kvm.ask().feature
+        return f"host,+{feature.name.lower()}" if feature else "host"
 
     def why_not(self, options):
         if options.repeatable:
@@ -105,13 +112,9 @@ def choose(options):
 
 
 def probe(options):
-    """Lines that say of each bed whether it can be used here, and the name that auto takes (None: none)."""
-    lines = []
-    for name, bed in BEDS.items():
-        refusal = bed.why_not(options)
-        lines.append(f"{name}: " + (f"no: {refusal[1]}" if refusal else "yes"))
-    try:
-        bed, _ = choose(options)
-    except BedRefusal:
-        return lines + ["auto: none"], None
-    return lines + [f"auto: {bed.name}"], bed.name
+    """(line, usable): whether the bed that --bed names can be used here, or why not; of auto, what it tries first: KVM."""
+    bed = BEDS["kvm" if options.bed == "auto" else options.bed]
+    refusal = bed.why_not(options)
+    if refusal:
+        return f"{bed.name}: not usable here: {refusal[1]}", False
+    return f"{bed.name}: usable: {kvm.ask().words if bed.name == 'kvm' else bed.words}", True

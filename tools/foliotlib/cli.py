@@ -51,7 +51,7 @@ examples
   foliot-run --control /tmp/c --fail "Oops" vmlinuz & socat - unix:/tmp/c                 steer it from outside
   foliot-run --keep run1 --cpu EPYC --mem 512 tick.elf                                    keep the ISO and the logs
   foliot-run --bed qemu tick.elf                                                          emulated, even where KVM works
-  foliot-run --probe                                                                      which beds work here, and why not
+  foliot-run --probe                                                                      is KVM usable here, and if not, why
 """
 
 
@@ -86,7 +86,7 @@ def parser():
     add("--append", metavar="S", default="", help="the guest's command line")
     add("--foliot", metavar="S", default="", help="Foliot's command line")
     add("--bed", choices=("auto",) + tuple(beds.BEDS), default="auto", help="what Foliot runs on (auto: KVM where it nests, else QEMU)")
-    add("--cpu", metavar="MODEL", help="QEMU's processor model (max; with KVM: host)")
+    add("--cpu", metavar="MODEL", help="QEMU's processor model (max; with KVM: host,+svm or host,+vmx)")
     add("--mem", metavar="MIB", type=positive(int, "a number of MiB"), default=1024, help="the bed's memory (1024)")
     add("--repeatable", action="store_true", help="deterministic: the bed counts instructions for time, and nothing is sent to it")
     add("--serial", metavar="FILE", help="also write the console to FILE")
@@ -99,7 +99,7 @@ def parser():
     add("--on-reset", choices=("stop", "restart"), default="stop", help="what a reset by the guest does (stop)")
     add("--native", action="store_true", help="boot the guest without Foliot in the same bed")
     add("--interactive", action="store_true", help="the terminal is the guest's console")
-    add("--probe", action="store_true", help="only say which beds can be used here (status 3: none)")
+    add("--probe", action="store_true", help="only say in one line whether KVM (or --bed's) can be used here, or why not (status 0 or 3)")
     return made
 
 
@@ -209,9 +209,9 @@ def main(arguments):
     options = parse(arguments)
     if options.probe:
         options.native = False
-        lines, best = beds.probe(options)
-        print("\n".join(lines))
-        return Status.PASSED if best else Status.FEATURE_MISSING
+        line, usable = beds.probe(options)
+        print(line)
+        return Status.PASSED if usable else Status.FEATURE_MISSING
     try:
         return run(options)
     except beds.BedRefusal as refusal:
