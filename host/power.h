@@ -14,8 +14,8 @@ enum bed_status {
 	BED_CRASHED = 0x2f,
 };
 
-/* The I/O port of the bed's exit device (QEMU's isa-debug-exit: the emulator ends with status * 2 + 1); 0, as
- * at first: there is none. */
+/* The I/O port of the bed's exit device (QEMU's isa-debug-exit: the emulator ends with status * 2 + 1; Bochs' port
+ * E9h: the status is printed); 0, as at first: there is none. */
 void power_set_exit_port(uint16_t port);
 
 /* Takes over what the ACPI tables say about reset and S5. */

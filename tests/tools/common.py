@@ -13,19 +13,19 @@ GUEST = os.path.abspath(__file__)  # any file that can be read: a faked bed does
 
 
 class FakeBed:
-    """A bed that is a Python program; "control" in it is the control port's descriptor."""
+    """A bed that is a Python program, with QEMU's lines; "control" in it is the control port's descriptor."""
 
     name = words = "fake"
 
     def __init__(self, program):
         self._program = program
 
-    def command(self, _options, _boot, control_fd, _qmp_fd):
-        """Runs the program in place of QEMU."""
-        prologue = f"import os, sys, time, signal\ncontrol = {control_fd}\n"
-        return [sys.executable, "-c", prologue + self._program]
+    def lines(self, options):
+        """As the real one's."""
+        from foliotlib.lines import QemuLines
+        return QemuLines(options)
 
-    def ending(self, _options, returncode, errors, _reason):
-        """As the real beds judge Foliot."""
-        from foliotlib import status
-        return status.foliot_ending(returncode, errors)
+    def command(self, _options, _boot, lines):
+        """Runs the program in place of QEMU."""
+        prologue = f"import os, sys, time, signal\ncontrol = {lines.control_fd}\n"
+        return [sys.executable, "-c", prologue + self._program]

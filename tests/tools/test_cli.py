@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 import common
@@ -44,7 +45,7 @@ class Parsing(unittest.TestCase):
         for words, named in ((["--mem", "0", "g"], "'0'"), (["--mem", "much", "g"], "'much'"), (["--timeout", "-1", "g"], "'-1'"),
                              (["--timeout", "nan", "g"], "'nan'"), (["--pass", "(", "g"], "'('"), (["--bed", "vmware", "g"], "vmware"),
                              (["--on-reset", "ignore", "g"], "ignore"), (["--nonsense", "g"], "--nonsense"), ([], "GUEST"),
-                             (["--interactive", "--repeatable", "g"], "--repeatable"), (["--native", "--foliot", "rate=2", "g"], "--foliot"),
+                             (["--interactive", "--repeatable", "g"], "--repeatable"), (["--native", "--foliot", "rate=2", "g"], "--foliot"), (["--ips", "0", "g"], "'0'"), (["--ips", "9", "g"], "bochs"),
                              (["--append", "a\nb", "g"], "line break"), (["g", "h"], "h")):
             text = refused(*words)
             self.assertIsNotNone(text, words)
@@ -53,7 +54,7 @@ class Parsing(unittest.TestCase):
     def test_help_has_an_example_for_each_use_and_every_status(self):
         text = cli.parser().format_help()
         examples = text[text.index("examples"):]
-        for option in ("--initrd", "--append", "--foliot", "--bed", "--cpu", "--mem", "--repeatable", "--serial", "--timeout", "--control",
+        for option in ("--initrd", "--append", "--foliot", "--bed", "--cpu", "--ips", "--mem", "--repeatable", "--serial", "--timeout", "--control",
                        "--keep", "--pass", "--fail", "--on-reset", "--native", "--interactive", "--probe"):
             self.assertIn(option, examples)
         for number in range(7):
@@ -75,7 +76,8 @@ class HandingOn(unittest.TestCase):
         self.assertIn("on-death=stay", image.foliot_command_line(cli.parse(["--interactive", "g"]), 0xF4))
 
     def command(self, *words):
-        return beds.BEDS["qemu"].command(cli.parse([*words, "g"]), ["-cdrom", "x.iso"], 7, None)
+        lines = types.SimpleNamespace(control_fd=7, qmp_fd=None)
+        return beds.BEDS["qemu"].command(cli.parse([*words, "g"]), ["-cdrom", "x.iso"], lines)
 
     def test_qemu_flags(self):
         words = self.command("--mem", "512", "--cpu", "EPYC")
@@ -110,9 +112,6 @@ class Program(unittest.TestCase):
         done = self.run_it("--native", "--bed", "qemu", "/nowhere/vmlinuz")
         self.assertEqual(done.returncode, 2)
         self.assertIn("/nowhere/vmlinuz", done.stderr)
-
-    def test_bochs_is_3(self):
-        self.assertEqual(self.run_it("--bed", "bochs", common.GUEST).returncode, 3)
 
     def test_bed_failure_is_4(self):
         done = self.run_it("--native", "--bed", "qemu", "--cpu", "no-such-model", common.GUEST)

@@ -58,7 +58,7 @@ class Setup(unittest.TestCase):
 
     def test_nothing_missing_is_silent(self):
         self.debian()
-        for which in ("run", "test"):
+        for which in ("run", "bochs", "test"):
             done = self.run_it(which)
             self.assertEqual((done.returncode, done.stdout + done.stderr, self.logged()), (0, "", ""))
 
@@ -74,6 +74,12 @@ class Setup(unittest.TestCase):
         self.debian()
         self.assertEqual(self.run_it("run", missing="libcmocka-dev").stderr, "")
         self.assertIn("libcmocka-dev", self.run_it("test", missing="libcmocka-dev").stderr)
+
+    def test_bochs_is_for_those_who_name_it_and_for_tests(self):
+        self.debian()
+        self.assertEqual(self.run_it("run", missing="bochsbios").stderr, "")
+        for which in ("bochs", "test"):
+            self.assertIn("bochsbios", self.run_it(which, missing="bochsbios").stderr)
 
     def test_user_takes_sudo(self):
         self.debian()

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The beds: what a run's machine is made of. A bed says why it cannot be used, builds its command, and reads how it ended.
-
-Every bed gives the guest's console on its standard input and output, and the control port on a descriptor. docs of the flags:
-QEMU's own manual; -nodefaults leaves no device but those named here."""
+"""The beds: what a run's machine is made of. A bed says why it cannot be used, makes what is booted, builds its command, and
+has its own kind of lines (lines.py). QEMU is here: its flags are in its own manual; -nodefaults leaves no device but those named."""
 
 import shutil
 
-from . import kvm
-from .status import EXIT_PORT, Status, foliot_ending, native_ending
+from . import image, kvm
+from .bochs import Bochs
+from .lines import QemuLines
+from .status import EXIT_PORT, Status
 
 QEMU = "qemu-system-x86_64"
 REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2025-01-01T00:00:00", "-seed", "1"]
@@ -27,6 +27,8 @@ class Qemu:
     name = "qemu"
     words = "QEMU, emulated (TCG)"
     accelerator = "tcg"
+    exit_port = EXIT_PORT
+    log_name = "bed-errors.log"
 
     def default_cpu(self):
         """QEMU's word for the processor where the user names none."""
@@ -38,28 +40,32 @@ class Qemu:
             return Status.BED_FAILED, f"{QEMU} is not installed (tools/setup run installs it)"
         return None
 
-    def command(self, options, boot, control_fd, qmp_fd):
-        """The arguments of a run. boot: from Image; control_fd, qmp_fd: descriptors that QEMU inherits, or None."""
+    def lines(self, options):
+        """How this bed's lines reach a run."""
+        return QemuLines(options)
+
+    def boot(self, options, directory):
+        """Makes what the machine boots in the directory; returns the arguments that name it."""
+        if options.native:
+            return image.native_boot(options)
+        return ["-cdrom", image.foliot_iso(options, directory, self.exit_port)]
+
+    def command(self, options, boot, lines):
+        """The arguments of a run. boot: of boot(); lines: of lines()."""
         words = [QEMU, "-accel", self.accelerator, "-machine", "q35", "-cpu", options.cpu or self.default_cpu()]
         words += ["-m", str(options.mem), "-smp", "1", "-nodefaults", "-display", "none"]
         words += ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"]
-        if control_fd is not None:
+        if lines.control_fd is not None:
             # A run without input must not wait for a reader either: a file takes every byte at once.
             backend = "file,id=control,path=/dev/fd/{}" if options.repeatable else "socket,id=control,fd={}"
-            words += ["-chardev", backend.format(control_fd), "-serial", "chardev:control"]
-        if qmp_fd is not None:
-            words += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+            words += ["-chardev", backend.format(lines.control_fd), "-serial", "chardev:control"]
+        if lines.qmp_fd is not None:
+            words += ["-chardev", f"socket,id=qmp,fd={lines.qmp_fd}", "-mon", "chardev=qmp,mode=control"]
         if options.on_reset == "stop":
             words.append("-no-reboot")
-        words += ["-device", f"isa-debug-exit,iobase={EXIT_PORT:#x},iosize=4"]
+        words += ["-device", f"isa-debug-exit,iobase={self.exit_port:#x},iosize=4"]
         words += REPEATABLE if options.repeatable else []
         return words + boot
-
-    def ending(self, options, returncode, errors, reason):
-        """The Ending behind an exit status. reason: of QEMU's SHUTDOWN event, natively."""
-        if options.native:
-            return native_ending(returncode, errors, reason)
-        return foliot_ending(returncode, errors)
 
 
 class Kvm(Qemu):
@@ -79,16 +85,6 @@ class Kvm(Qemu):
             return Status.USAGE, "--repeatable needs an emulated processor"
         reason = kvm.why_not()
         return (Status.FEATURE_MISSING, reason) if reason else super().why_not(options)
-
-
-class Bochs:
-    """Bochs: VT-x by emulation."""
-
-    name = "bochs"
-    words = "Bochs"
-
-    def why_not(self, _options):
-        return Status.FEATURE_MISSING, "Bochs emulates VT-x, and this Foliot has an engine for AMD-V only"
 
 
 BEDS = {bed.name: bed for bed in (Kvm(), Qemu(), Bochs())}

@@ -13,14 +13,14 @@ import tempfile
 from . import beds, image
 from .guardian import Guardian
 from .runner import Interrupted, Runner
-from .status import EXIT_PORT, End, Ending, Status
+from .status import End, Ending, Status
 from .terminal import Terminal
 
 LONGEST_SOCKET_PATH = 107  # sockaddr_un's, less the NUL
 DEFAULT_TIMEOUT_S = 600
 PANIC = "Kernel panic - not syncing"
 
-DESCRIPTION = """Runs a guest under Foliot in a bed (QEMU), for scripts and CI. GUEST is a Linux bzImage or a Multiboot 1 kernel.
+DESCRIPTION = """Runs a guest under Foliot in a bed (QEMU or Bochs), for scripts and CI. GUEST is a Linux bzImage or a Multiboot 1 kernel.
 The guest's console is on the standard output; what this program says itself is on the standard error output."""
 
 EPILOG = """how a guest reports
@@ -51,18 +51,20 @@ examples
   foliot-run --control /tmp/c --fail "Oops" vmlinuz & socat - unix:/tmp/c                 steer it from outside
   foliot-run --keep run1 --cpu EPYC --mem 512 tick.elf                                    keep the ISO and the logs
   foliot-run --bed qemu tick.elf                                                          emulated, even where KVM works
+  foliot-run --bed bochs --cpu corei7_skylake_x tick.elf                                  VT-x, emulated
+  foliot-run --bed bochs --repeatable --ips 1000000000 tick.elf                           the same with a TSC of 1 GHz
   foliot-run --probe                                                                      is KVM usable here, and if not, why
 """
 
 
-def positive(kind, words):
-    """A converter for argparse: a number of this kind above 0."""
+def positive(kind, words, limit=1e9):
+    """A converter for argparse: a number of this kind above 0 and below the limit."""
     def convert(text):
         try:
             value = kind(text)
         except ValueError:
             value = 0
-        if not 0 < value < 1e9:
+        if not 0 < value < limit:
             raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
         return value
     return convert
@@ -86,7 +88,10 @@ def parser():
     add("--append", metavar="S", default="", help="the guest's command line")
     add("--foliot", metavar="S", default="", help="Foliot's command line")
     add("--bed", choices=("auto",) + tuple(beds.BEDS), default="auto", help="what Foliot runs on (auto: KVM where it nests, else QEMU)")
-    add("--cpu", metavar="MODEL", help="QEMU's processor model (max; with KVM: host,+svm or host,+vmx)")
+    add("--cpu", metavar="MODEL",
+        help="the bed's processor model (QEMU: max; with KVM: host,+svm or host,+vmx; Bochs: corei7_haswell_4770)")
+    add("--ips", metavar="N", type=positive(int, "a number of instructions", 1 << 32),
+        help="Bochs: instructions in a second of its time (100000000)")
     add("--mem", metavar="MIB", type=positive(int, "a number of MiB"), default=1024, help="the bed's memory (1024)")
     add("--repeatable", action="store_true", help="deterministic: the bed counts instructions for time, and nothing is sent to it")
     add("--serial", metavar="FILE", help="also write the console to FILE")
@@ -115,6 +120,8 @@ def parse(arguments):
         grammar.error("--interactive and --repeatable: a repeatable run takes no input")
     if options.native and (options.foliot or options.control):
         grammar.error("--native runs without Foliot: no --foliot, no --control")
+    if options.ips and options.bed != "bochs":
+        grammar.error("--ips: only --bed bochs has it")
     if "\n" in options.append + options.foliot:
         grammar.error("a command line with a line break")
     if options.timeout is None and not options.interactive:
@@ -137,39 +144,37 @@ def check_control_path(options, directory):
         raise OSError(f"{options.control}: too long for a unix socket")
 
 
-def open_files(options):
-    """The files that record the console, and the control port's log."""
+def open_files(options, bed):
+    """The files that record the console, the control port's log, and that of the bed's errors."""
     files = [open(options.serial, "wb")] if options.serial else []
     if not options.keep:
-        return files, None
-    return files + [open(os.path.join(options.keep, "console.log"), "wb")], \
-        open(os.path.join(options.keep, "control.log"), "wb", buffering=0)
+        return files, None, None
+    console, control, errors = (open(os.path.join(options.keep, name), "wb", buffering=0)
+                                for name in ("console.log", "control.log", bed.log_name))
+    return files + [console], control, errors
 
 
 def write_report(options, runner, ending, status):
     """What --keep says of the run besides its console."""
     with open(os.path.join(options.keep, "run.txt"), "w", encoding="utf-8") as report:
         report.write(f"command: {shlex.join(runner.command)}\nended: {ending}\nstatus: {int(status)}\n")
-    with open(os.path.join(options.keep, "bed-errors.log"), "wb") as errors:
-        errors.write(runner.errors)
-
 
 def run_in(options, bed, directory, scratch):
     """The run proper; directory takes the ISO. Returns the exit status."""
     image.check_files(options)
     if not options.native:
         check_control_path(options, directory)
-    boot = image.native_boot(options) if options.native else image.iso_boot(options, directory, EXIT_PORT)
-    files, control_log = open_files(options)
+    boot = bed.boot(options, directory)
+    files, *logs = open_files(options, bed)
     terminal = Terminal(0) if options.interactive else Terminal(-1)
     guardian = Guardian(terminal.descriptor, scratch)
-    runner = Runner(options, bed, boot, 1, files, control_log)
+    runner = Runner(options, bed, boot, 1, files, *logs)
     say(f"control port: {options.control}" if runner.control_path else "no control port: this run is without Foliot")
     try:
         ending = runner.run(guardian, terminal)
     finally:
         guardian.dismiss()
-        for file in files + ([control_log] if control_log else []):
+        for file in files + [log for log in logs if log]:
             file.close()
     return conclude(options, runner, ending)
 
@@ -181,8 +186,8 @@ def conclude(options, runner, ending):
     say(f"{ending} (status {int(status)})")
     for wanted in unseen if status else ():
         say(f"never seen: {wanted.pattern}")
-    if ending.end in (End.BED_FAILED, End.FOLIOT_GONE) and runner.errors.strip():
-        say("the bed said: " + runner.errors.decode("utf-8", "replace").strip())
+    if ending.end in (End.BED_FAILED, End.FOLIOT_GONE) and runner.last_words:
+        say("the bed said: " + runner.last_words)
     if options.keep:
         write_report(options, runner, ending, status)
     return status

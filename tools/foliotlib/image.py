@@ -43,12 +43,21 @@ def native_boot(options):
     return words + (["-initrd", options.initrd] if options.initrd else [])
 
 
-def iso_boot(options, directory, exit_port):
-    """Makes the ISO in the directory; returns QEMU's arguments that boot it."""
+def foliot_iso(options, directory, exit_port):
+    """Makes the ISO with GRUB, Foliot and the guest in the directory; returns its path."""
+    return make_iso(options, directory, FOLIOT_ELF, ["--foliot", foliot_command_line(options, exit_port)])
+
+
+def native_iso(options, directory, _exit_port):
+    """The same with GRUB and the guest alone."""
+    return make_iso(options, directory, "--native", [])
+
+
+def make_iso(options, directory, foliot, rest):
+    """Has tools/mkiso make the ISO; raises ImageError where it does not."""
     iso = os.path.join(directory, "foliot.iso")
-    words = [MKISO, iso, FOLIOT_ELF, options.guest, options.append] + ([options.initrd] if options.initrd else [])
-    words += ["--foliot", foliot_command_line(options, exit_port)]
+    words = [MKISO, iso, foliot, options.guest, options.append] + ([options.initrd] if options.initrd else []) + rest
     made = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if made.returncode:
         raise ImageError("tools/mkiso failed: " + (made.stderr or made.stdout).strip())
-    return ["-cdrom", iso]
+    return iso

@@ -33,12 +33,11 @@ def is_greeting(line):
 
 
 class Relay:
-    """Owns the listening socket. port: the bed's end, a descriptor; writable: whether it takes input; greeted: called when
-    Foliot greets."""
+    """Owns the listening socket. writable: whether the port takes input; greeted: called when Foliot greets."""
 
-    def __init__(self, selector, port, path, writable, greeted, log=None):
+    def __init__(self, selector, path, writable, greeted, log=None):
         self._selector = selector
-        self._port = port
+        self._port = None
         self._writable = writable
         self._greeted = greeted
         self._log = log
@@ -50,10 +49,15 @@ class Relay:
         self._to_client = Backlog()
         self._to_port = Backlog()
         self._mid_line = False
-        os.set_blocking(port, False)
         self._listener = self._listen(path)
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
-        selector.register(port, selectors.EVENT_READ, self._port_ready)
+
+    def attach(self, port):
+        """The bed's end, a descriptor that is the relay's from now on. What a client has sent already goes there."""
+        os.set_blocking(port, False)
+        self._port = port
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if self._to_port else 0)
+        self._selector.register(port, events, self._port_ready)
 
     @staticmethod
     def _listen(path):
@@ -86,9 +90,10 @@ class Relay:
             pass  # somebody tidied up before us
 
     def _drain_port(self):
-        """A bed that has ended may have answered right before: the reply to quit, the last event."""
+        """A bed that is gone may have answered right before: the reply to quit, the last event."""
+        deadline = time.monotonic() + FLUSH_S
         try:
-            while self._port is not None:
+            while self._port is not None and select.select([self._port], [], [], max(0, deadline - time.monotonic()))[0]:
                 self._from_port(os.read(self._port, 65536))
         except BlockingIOError:
             pass
@@ -163,8 +168,8 @@ class Relay:
             self._client_wants()
 
     def _tell_port(self, data):
+        self._to_port.add(data)
         if self._port is not None:
-            self._to_port.add(data)
             self._selector.modify(self._port, selectors.EVENT_READ | selectors.EVENT_WRITE, self._port_ready)
 
     def _drop_client(self):

@@ -2,8 +2,6 @@
 """One run: starts the bed, moves bytes between it and everyone who listens, and says how it ended. Nothing here waits for a
 fixed time: one poll, until the bed ends, a pattern is seen, the timeout is reached or a signal comes."""
 
-import fcntl
-import json
 import os
 import select
 import selectors
@@ -16,12 +14,12 @@ from .console import Backlog, Watcher, without_sequences
 from .relay import Relay
 from .status import End, Ending
 
-PIPE_BYTES = 1 << 20       # how far the reader of a console may fall behind before the bed feels it
 FAILURE_LINGER_S = 1.0     # after a --fail pattern: the rest of a panic's dump is wanted too
 FLUSH_S = 5.0              # how long a reader of our output may take for its tail
+DRAIN_S = 2.0              # how long what a bed that is gone has said may be under way
 OUTPUT_LIMIT = 1 << 20     # the bed is not read while this much waits for our reader
 CAUGHT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-F_SETPIPE_SZ = 1031
+ERRORS_LIMIT = 1 << 20     # of the bed's error output so much of the end is kept, to be judged and shown
 TIPS = (b"\r\nfoliot: Ctrl-] is the monitor (twice: Ctrl-] itself); Ctrl-D there leads back to the guest\r\n"
         b"foliot: try `rate 10` there, and then `date` in the guest\r\n"
         b"foliot: `quit` there ends the run\r\n\r\n")
@@ -88,23 +86,26 @@ class Sink:
 
 
 class Runner:
-    """options: of cli.parse; boot: from image; output: the descriptor that shows the console; files: that record it."""
+    """options: of cli.parse; boot: of the bed; output: the descriptor that shows the console; files: that record it;
+    errors_log: takes the bed's error output."""
 
-    def __init__(self, options, bed, boot, output, files, control_log=None):
+    def __init__(self, options, bed, boot, output, files, control_log=None, errors_log=None):
         self.options = options
         self.bed = bed
         self.boot = boot
         self.control_path = None if options.native else options.control
         self.watcher = Watcher(options.passes, options.fails)
         self._control_log = control_log
+        self._errors_log = errors_log
         self._selector = selectors.PollSelector()
         self._sink = Sink(self._selector, output, files)
         self._relay = None
+        self._lines = None
         self._process = None
+        self._console_reader = self._console_writer = None
+        self._streams = {}  # read from: what takes the data
         self._errors = b""
         self._ends = []
-        self._qmp = None
-        self._qmp_data = b""
         self._signal = None
         self._to_console = Backlog()
         self._over = False
@@ -119,9 +120,10 @@ class Runner:
                 ending = self._loop()
             self._sink.flush(FLUSH_S)
         finally:
+            self._kill()
             if self._relay:
                 self._relay.close()
-            self._kill()
+            self._release()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(-1)
@@ -144,53 +146,54 @@ class Runner:
         self._signal = number
 
     def _start(self, guardian):
-        control, bed_control = self._control_pair() if self.control_path else (None, None)
-        qmp = socket.socketpair() if self.options.native else None
-        inherited = [fd for fd in (bed_control, qmp[1].fileno() if qmp else None) if fd is not None]
-        words = self.bed.command(self.options, self.boot, bed_control, qmp[1].fileno() if qmp else None)
+        self._lines = self.bed.lines(self.options)
         if self.control_path:
             writable = not self.options.repeatable
-            self._relay = Relay(self._selector, control, self.control_path, writable, self._greet, self._control_log)
-        self.command = words
-        source = subprocess.DEVNULL if self.options.repeatable else subprocess.PIPE
-        self._process = subprocess.Popen(words, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                         pass_fds=inherited, start_new_session=True, bufsize=0)
+            self._relay = Relay(self._selector, self.control_path, writable, self._greet, self._control_log)
+        self.command = self.bed.command(self.options, self.boot, self._lines)
+        self._process = subprocess.Popen(self.command, stdin=self._lines.stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                         pass_fds=self._lines.inherited, start_new_session=True, bufsize=0,
+                                         env=self._lines.environment)
         guardian.watch(self._process.pid)
-        if bed_control is not None:
-            os.close(bed_control)
-        if qmp:
-            qmp[1].close()
-            self._qmp = qmp[0]
-            self._ends.append(self._qmp)
-            self._qmp.sendall(b'{"execute":"qmp_capabilities"}\n')
-        self._register()
+        gone = open(os.pidfd_open(self._process.pid), "rb", buffering=0)
+        self._ends += [end for end in (self._process.stdin, self._process.stdout, gone) if end]
+        self._selector.register(gone, selectors.EVENT_READ, self._bed_gone)
+        self.read_from(self._process.stderr, self._error_text)
+        self._lines.started(self, self._process)
+        if self.options.interactive:
+            self._selector.register(0, selectors.EVENT_READ, self._typed)
 
-    def _control_pair(self):
-        """Our end of the control port, and the bed's: a pipe where nothing is sent."""
-        if self.options.repeatable:
-            reader, writer = os.pipe()
-            _widen(reader)
-            return reader, writer
-        ours, theirs = socket.socketpair()
-        return ours.detach(), theirs.detach()
+    def poll(self, file, ready):
+        """Calls ready() whenever the file can be read."""
+        self._selector.register(file, selectors.EVENT_READ, lambda _events: ready())
 
-    def _register(self):
-        process, read = self._process, selectors.EVENT_READ
-        _widen(process.stdout.fileno())
-        for stream in (process.stdout, process.stderr):
-            os.set_blocking(stream.fileno(), False)
-        self._selector.register(process.stdout, read, self._console_ready)
-        self._selector.register(process.stderr, read, self._errors_ready)
-        gone = open(os.pidfd_open(process.pid), "rb", buffering=0)
-        self._ends += [end for end in (process.stdin, process.stdout, process.stderr, gone) if end]
-        self._selector.register(gone, read, self._bed_gone)
-        if self._qmp:
-            self._qmp.setblocking(False)
-            self._selector.register(self._qmp, read, self._qmp_ready)
-        if process.stdin:
-            os.set_blocking(process.stdin.fileno(), False)
-        if self.options.interactive and process.stdin:
-            self._selector.register(0, read, self._typed)
+    def unpoll(self, file):
+        """No longer."""
+        self._selector.unregister(file)
+
+    def read_from(self, stream, take):
+        """Hands what the stream gives to take(), to its end: also what is left in it when the bed is gone."""
+        os.set_blocking(stream.fileno(), False)
+        self._ends.append(stream)
+        self._streams[stream] = take
+        self._selector.register(stream, selectors.EVENT_READ, lambda _events: self._read(stream))
+
+    def console_opened(self, reader, writer):
+        """The bed's console, raw files; writer: None where nothing is sent."""
+        self.read_from(reader, self._console)
+        self._console_reader, self._console_writer = reader, writer
+        if writer:
+            os.set_blocking(writer.fileno(), False)
+            self._ends.append(writer)
+            self._want_typed_sent()
+
+    def control_opened(self, descriptor):
+        """The bed's control port."""
+        self._relay.attach(descriptor)
+
+    def bed_ended(self):
+        """The bed has said how it ended, and may go on without a purpose."""
+        self._over = True
 
     def _loop(self):
         limit = self.options.timeout
@@ -221,47 +224,35 @@ class Runner:
 
     def _hold_bed(self, held):
         """Leaves the bed's output in its pipe while ours is not taken."""
-        stream = self._process.stdout
-        if stream.closed:
+        stream = self._console_reader
+        if not stream or stream.closed:
             return
         registered = stream.fileno() in self._selector.get_map()
         if held and registered:
             self._selector.unregister(stream)
         elif not held and not registered:
-            self._selector.register(stream, selectors.EVENT_READ, self._console_ready)
+            self._selector.register(stream, selectors.EVENT_READ, lambda _events: self._read(stream))
 
     def _fail_seen(self):
         return Ending(End.FAIL_SEEN, self.watcher.failed_line)
 
     def _bed_ending(self):
-        """The bed is gone: what it still had to say is read, then judged."""
+        """The bed has ended: what it still had to say is read, then judged."""
+        returncode = self._kill()
         self._drain()
         if self.watcher.all_seen():
             return Ending(End.PASS_SEEN)
         if self.watcher.failed_line is not None:
             return self._fail_seen()
-        errors = "\n".join(line for line in self._errors.decode("utf-8", "replace").splitlines() if "warning:" not in line)
-        return self.bed.ending(self.options, self._process.wait(), errors, self._shutdown_reason())
+        return self._lines.ending(returncode, self._errors.decode("utf-8", "replace"))
 
     def _drain(self):
-        for stream, take in ((self._process.stdout, self._console), (self._process.stderr, self._error_text)):
-            try:
-                while not stream.closed and (data := stream.read(65536)):
-                    take(data)
-            except BlockingIOError:
-                pass
-        if self._qmp:
-            self._qmp_ready(0)
-
-    def _shutdown_reason(self):
-        for line in self._qmp_data.splitlines():
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
-            if value.get("event") == "SHUTDOWN":
-                return value["data"].get("reason")
-        return None
+        """Every stream to its end; that of a connection may come a moment after the bed's."""
+        deadline = time.monotonic() + DRAIN_S
+        while (left := deadline - time.monotonic()) > 0 and self._streams:
+            ready = select.select(list(self._streams), [], [], left)[0]
+            for stream in ready:
+                self._read(stream)
 
     def _greet(self):
         """Foliot has started: the boot loader has left the console."""
@@ -274,32 +265,23 @@ class Runner:
         self.watcher.feed(data)
 
     def _error_text(self, data):
-        self._errors += data
+        if self._errors_log:
+            self._errors_log.write(data)
+        self._errors = (self._errors + data)[-ERRORS_LIMIT:]
+        self._over |= self._lines.said(data)
 
-    def _ready(self, stream, take):
-        data = stream.read(65536)
-        if data:
-            take(data)
-        elif data == b"":
-            self._selector.unregister(stream)
-            stream.close()
-
-    def _console_ready(self, _events):
-        self._ready(self._process.stdout, self._console)
-
-    def _errors_ready(self, _events):
-        self._ready(self._process.stderr, self._error_text)
-
-    def _qmp_ready(self, _events):
+    def _read(self, stream):
         try:
-            while data := self._qmp.recv(65536):
-                self._qmp_data += data
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        if self._qmp.fileno() in self._selector.get_map():
-            self._selector.unregister(self._qmp)
+            data = stream.read(65536)
+        except OSError:  # a connection whose other end was killed
+            data = b""
+        if data:
+            self._streams[stream](data)
+        elif data == b"":
+            if stream.fileno() in self._selector.get_map():
+                self._selector.unregister(stream)
+            del self._streams[stream]
+            stream.close()
 
     def _bed_gone(self, _events):
         self._over = True
@@ -312,36 +294,41 @@ class Runner:
         first = not self._to_console
         self._to_console.add(data)
         if first:
-            self._selector.register(self._process.stdin, selectors.EVENT_WRITE, self._send_typed)
+            self._want_typed_sent()
+
+    def _want_typed_sent(self):
+        """Keys wait where the bed has not opened its console yet."""
+        if self._to_console and self._console_writer:
+            self._selector.register(self._console_writer, selectors.EVENT_WRITE, self._send_typed)
 
     def _send_typed(self, _events):
         try:
-            self._to_console.send(self._process.stdin.write)
+            self._to_console.send(self._console_writer.write)
         except OSError:
             self._to_console = Backlog()
         if not self._to_console:
-            self._selector.unregister(self._process.stdin)
+            self._selector.unregister(self._console_writer)
 
     def _kill(self):
-        """The bed and everything that it was polled through are gone afterwards."""
-        if self._process:
+        """The bed is gone afterwards; returns its exit status, or None if it was never there."""
+        if not self._process:
+            return None
+        if self._process.returncode is None:
             try:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-            self._process.wait()
+        return self._process.wait()
+
+    def _release(self):
+        """Everything that the bed was polled through is closed."""
         for end in self._ends:
             end.close()
+        if self._lines:
+            self._lines.close()
         self._selector.close()
 
     @property
-    def errors(self):
-        """What the bed said on its error output."""
-        return self._errors
-
-
-def _widen(pipe):
-    try:
-        fcntl.fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
-    except OSError:
-        pass  # a user's limit may be lower: it is only head-room
+    def last_words(self):
+        """What the bed said last on its error output, for people."""
+        return self._lines.last_words(self._errors.decode("utf-8", "replace")) if self._lines else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """How a run ends: Foliot's status bytes on the bed's exit port, QEMU's exit statuses, and foliot-run's own.
 
-Foliot, started with exit-port=0xf4, writes one byte v there, and QEMU's isa-debug-exit leaves with (v << 1) | 1. A guest
-without Foliot (--native) writes its own byte there: 0 for passed.
+Foliot, started with exit-port=0xf4, writes one byte v there, and QEMU's isa-debug-exit leaves with (v << 1) | 1; Bochs
+prints a byte that is written to port E9h. A guest without Foliot (--native) writes its own byte there: 0 for passed.
 """
 
 import enum
@@ -75,16 +75,22 @@ def exit_byte(returncode):
     return returncode >> 1 if returncode > 0 and returncode & 1 else None
 
 
+def byte_ending(byte):
+    """The Ending behind the byte that Foliot wrote."""
+    return Ending(_BY_BYTE[byte]) if byte in _BY_BYTE else Ending(End.FOLIOT_PANIC, f"unknown status byte {byte:#x} on the exit port")
+
+
+def native_byte_ending(byte, port):
+    """The same for a guest without Foliot, which wrote it to this port."""
+    return Ending(End.FAILED, f"byte {byte:#x} on port {port:#x}") if byte else Ending(End.PASSED)
+
+
 def foliot_ending(returncode, errors=""):
-    """The Ending of a bed that ran Foliot, from QEMU's exit status (negative: a signal) and its error output."""
+    """The Ending of a QEMU that ran Foliot, from its exit status (negative: a signal) and its error output."""
     byte = exit_byte(returncode)
-    if byte in _BY_BYTE:
-        return Ending(_BY_BYTE[byte])
-    if returncode == 0:
-        return Ending(End.FOLIOT_GONE)
     if byte:
-        return Ending(End.FOLIOT_PANIC, f"unknown status byte {byte:#x} on the exit port")
-    return bed_failure(returncode, errors)
+        return byte_ending(byte)
+    return Ending(End.FOLIOT_GONE) if returncode == 0 else bed_failure(returncode, errors)
 
 
 def native_ending(returncode, errors="", reason=None):
@@ -93,7 +99,7 @@ def native_ending(returncode, errors="", reason=None):
     A byte of 0 and QEMU's own failure are both exit status 1: QEMU names its failure on its error output."""
     byte = exit_byte(returncode)
     if byte is not None and not (byte == 0 and errors):
-        return Ending(End.FAILED, f"byte {byte:#x} on port {EXIT_PORT:#x}") if byte else Ending(End.PASSED)
+        return native_byte_ending(byte, EXIT_PORT)
     if returncode == 0:
         return Ending(End.RESET if reason == "guest-reset" else End.POWERED_OFF)
     return bed_failure(returncode, errors)
