@@ -19,13 +19,13 @@ all: $(B)/foliot.elf
 
 # ---- the hypervisor ----
 
-FOLDERS := base timekeeping devices host svm vm monitor boot
+FOLDERS := base timekeeping devices host svm vmx vm monitor boot
 WARNINGS := -Wall -Wextra -Werror -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 FREESTANDING := -std=c17 -ffreestanding -m64 -mgeneral-regs-only -mno-red-zone -mcmodel=kernel -fno-pic -fno-pie \
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffunction-sections -fdata-sections
 # Fast where every exit passes, small elsewhere.
-HOT := timekeeping/% svm/% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.%) \
+HOT := timekeeping/% svm/% vmx/vmx.% vmx/inject.% vmx/exit.% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.%) \
 	$(addprefix vm/,run.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.%)
 OPTIMISE = $(if $(filter $(HOT),$<),-O2,-Os)
 CFLAGS = $(OPTIMISE) -g $(FREESTANDING) $(WARNINGS) -I. -ffile-prefix-map=$(CURDIR)=. $(EXTRA_CFLAGS)
@@ -70,7 +70,7 @@ $(B)/foliot.elf: $(OBJECTS) $(B)/symbols1.o linker.ld
 PURE := $(wildcard base/format.c base/refusal.c timekeeping/*.c devices/*.c monitor/*.c) \
 	$(filter-out vm/console.c vm/control.c vm/end.c vm/exits.c vm/hole.c vm/instruction.c vm/machine.c vm/memory.c \
 		vm/msr.c vm/port_string.c vm/run.c,$(wildcard vm/*.c)) \
-	boot/memory_map.c boot/multiboot2.c host/acpi.c host/clock_math.c host/paging.c host/rtc_date.c svm/exit.c svm/inject.c
+	boot/memory_map.c boot/multiboot2.c host/acpi.c host/clock_math.c host/paging.c host/rtc_date.c svm/exit.c svm/inject.c vmx/check.c vmx/control.c vmx/exit.c vmx/inject.c vmx/mtrr.c
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 TEST_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wshadow \
 	-Wno-unused-parameter -I. -MMD -MP

@@ -22,8 +22,12 @@
 #include "host/timer.h"
 #include "svm/svm.h"
 #include "vm/machine.h"
+#include "vmx/vmx.h"
 
 #define LOADER_MAGIC 0x36d76289u /* Multiboot2 2.0 3.3 */
+#define CPUID_1_ECX_VMX (1u << 5)
+#define CPUID_8000_0001_ECX_SVM (1u << 2)
+#define VENDOR_INTEL_EBX 0x756e6547u /* "Genu" */
 #define BAUD 115200u
 #define SCREEN_COLUMNS_MAX 200u
 #define SCREEN_ROWS_MAX 100u
@@ -164,6 +168,17 @@ static void start_clocks(const struct acpi_machine *acpi, struct host_facts *fac
 	        timer_has_deadline_mode() ? "with TSC deadline" : "counts");
 }
 
+/* By what CPUID offers; where it offers neither, the vendor's own engine says in words what is missing. */
+static const struct virt_ops *choose_engine(void)
+{
+	bool has_svm = cpuid(0x80000000, 0).eax > 0x80000000 && cpuid(0x80000001, 0).ecx & CPUID_8000_0001_ECX_SVM;
+	bool has_vmx = cpuid(1, 0).ecx & CPUID_1_ECX_VMX;
+
+	if (has_svm || has_vmx)
+		return has_svm ? &svm_ops : &vmx_ops;
+	return cpuid(0, 0).ebx == VENDOR_INTEL_EBX ? &vmx_ops : &svm_ops;
+}
+
 void boot_main(uint32_t magic, uint32_t information_hpa, uint64_t loaded_hpa)
 {
 	struct acpi_machine acpi;
@@ -181,5 +196,5 @@ void boot_main(uint32_t magic, uint32_t information_hpa, uint64_t loaded_hpa)
 	move_screen();
 	read_acpi(&acpi);
 	start_clocks(&acpi, &facts);
-	machine_main(&info, &facts, &svm_ops);
+	machine_main(&info, &facts, choose_engine());
 }

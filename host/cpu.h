@@ -148,6 +148,22 @@ CPU_CONTROL_REGISTER(dr6)
 CPU_CONTROL_REGISTER(dr7)
 #undef CPU_CONTROL_REGISTER
 
+#define CPU_SEGMENT_REGISTER(name) \
+	static inline uint16_t read_##name(void) \
+	{ \
+		uint16_t value; \
+		__asm__ volatile("mov %%" #name ", %0" : "=r"(value)); \
+		return value; \
+	}
+
+CPU_SEGMENT_REGISTER(es)
+CPU_SEGMENT_REGISTER(cs)
+CPU_SEGMENT_REGISTER(ss)
+CPU_SEGMENT_REGISTER(ds)
+CPU_SEGMENT_REGISTER(fs)
+CPU_SEGMENT_REGISTER(gs)
+#undef CPU_SEGMENT_REGISTER
+
 /* XCR0; CR4.OSXSAVE is set at boot where the processor has XSAVE. */
 static inline uint64_t xgetbv(uint32_t index)
 {

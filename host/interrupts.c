@@ -94,6 +94,11 @@ void interrupts_init(void)
 		write_cr4(read_cr4() | CR4_MCE);
 }
 
+struct descriptor_bases interrupts_bases(void)
+{
+	return (struct descriptor_bases){ (uint64_t)gdt, (uint64_t)idt, (uint64_t)&tss };
+}
+
 void interrupts_set_fast(uint8_t vector, void (*entry)(void))
 {
 	set_gate(vector, (uint64_t)entry);

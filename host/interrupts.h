@@ -30,6 +30,13 @@ struct interrupt_frame {
 /* Loads GDT, TSS and IDT. */
 void interrupts_init(void);
 
+/* Where they are. */
+struct descriptor_bases {
+	uint64_t gdt, idt, tss;
+};
+
+struct descriptor_bases interrupts_bases(void);
+
 /* Puts a handler that ends with IRETQ at the vector: for the timer, which ordinary handling would slow down. */
 void interrupts_set_fast(uint8_t vector, void (*entry)(void));
 

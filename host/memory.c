@@ -104,6 +104,25 @@ size_t frames_left(void)
 	return pool.count - pool.next;
 }
 
+void nested_init(struct paging *nested, unsigned largest_level)
+{
+	if (!paging_init(nested, &pool, largest_level))
+		message_fatal(121, "no frame for the first nested page table");
+}
+
+void nested_map(struct paging *nested, uint64_t gpa, uint64_t hpa, uint64_t bytes, uint64_t flags)
+{
+	if (!paging_map(nested, gpa, hpa, bytes, flags))
+		message_fatal(121, "no frame is left to map %lu bytes of guest memory at %lxh", bytes, gpa);
+}
+
+const void *host_pointer(uint64_t hpa, uint64_t bytes)
+{
+	if (hpa >= block_hpa && hpa - block_hpa < block_bytes && bytes <= block_bytes - (hpa - block_hpa))
+		return (const void *)(IMAGE_VIRTUAL + (hpa - block_hpa));
+	return host_ram_reaches(hpa, bytes) ? host_ram(hpa) : NULL;
+}
+
 uint64_t host_physical_end(void)
 {
 	uint32_t bits = 36;

@@ -39,6 +39,13 @@ void *host_map_mmio(uint64_t hpa, size_t bytes);
 void *frames_alloc(size_t pages);
 size_t frames_left(void);
 
+/* Nested page tables in Foliot's frames; largest_level as in struct paging. At boot only; Foliot stops with message 121 when no frame is left. */
+void nested_init(struct paging *nested, unsigned largest_level);
+void nested_map(struct paging *nested, uint64_t gpa, uint64_t hpa, uint64_t bytes, uint64_t flags);
+
+/* Where Foliot reads what host_ram reaches, and its own block; NULL: neither. */
+const void *host_pointer(uint64_t hpa, uint64_t bytes);
+
 /* For boot/relocate.c: the block at base_hpa, still reached by its physical address, and its tables, empty. */
 struct paging *memory_begin(uint64_t base_hpa, uint64_t image_bytes, size_t pool_pages, unsigned largest_level);
 

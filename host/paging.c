@@ -59,7 +59,7 @@ static uint64_t *entry_for(struct paging *p, uint64_t virtual, unsigned level)
 			table_hpa = take_table(p->frames);
 			if (!table_hpa)
 				return NULL;
-			*entry = table_hpa | PTE_PRESENT | PTE_WRITE;
+			*entry = table_hpa | PTE_PRESENT | PTE_WRITE | PTE_USER; /* the leaf decides */
 		}
 		table_hpa = *entry & ADDRESS_MASK;
 	}

@@ -8,8 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The first three also are what a nested page table needs for an access of any kind (APM 2 15.25.5), and, in VT-x's, read, write and execute
+ * (SDM 3C table 30-6); a large page is bit 7 in all of them. */
 #define PTE_PRESENT 1ull
 #define PTE_WRITE (1ull << 1)
+#define PTE_USER (1ull << 2)
 #define PTE_WRITE_THROUGH (1ull << 3)
 #define PTE_UNCACHED (1ull << 4)
 #define PTE_LARGE (1ull << 7)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "host/cpu.h"
 #include "host/memory.h"
+#include "host/timer.h"
 
 #define CPUID_8000_0001_ECX_SVM (1u << 2)
 #define CPUID_8000_000A_EDX_NPT (1u << 0)
@@ -173,6 +174,12 @@ static void requeue_event(struct vmcb *vmcb)
 		vmcb->event_injection = 0;
 }
 
+static void svm_set_deadline(struct vcpu *vcpu, uint64_t host_tsc)
+{
+	(void)vcpu;
+	timer_arm(host_tsc);
+}
+
 static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	struct svm_vcpu *svm = &the_vcpu;
@@ -292,6 +299,7 @@ const struct virt_ops svm_ops = {
 	.enable = svm_enable,
 	.vcpu_init = svm_vcpu_init,
 	.map = npt_map,
+	.set_deadline = svm_set_deadline,
 	.run = svm_run,
 	.get = svm_get,
 	.set = svm_set,

@@ -45,6 +45,7 @@
 const char *const machine_exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_HOST_INTERRUPT] = "host-interrupt",
 	[EXIT_HOST_NMI] = "host-nmi",
+	[EXIT_DEADLINE] = "deadline",
 	[EXIT_WINDOW] = "interrupt-window",
 	[EXIT_CPUID] = "cpuid",
 	[EXIT_HLT] = "hlt",
@@ -102,9 +103,9 @@ static void set_low(struct machine *machine, enum gpr gpr, uint64_t value)
 	machine->vcpu.registers.gpr[gpr] = value & LOW_HALF;
 }
 
-static void on_host_nmi(struct machine *machine, const struct vcpu_exit *exit)
+static void on_host_event(struct machine *machine, const struct vcpu_exit *exit)
 {
-	(void)machine, (void)exit; /* taken by the host's own vector as soon as the engine let it */
+	(void)machine, (void)exit; /* an NMI is taken by the host's own vector as soon as the engine lets it; the run loop does the rest */
 }
 
 static void on_window(struct machine *machine, const struct vcpu_exit *exit)
@@ -379,8 +380,9 @@ static void on_unknown(struct machine *machine, const struct vcpu_exit *exit)
 }
 
 static void (*const handlers[EXIT_KIND_COUNT])(struct machine *machine, const struct vcpu_exit *exit) = {
-	[EXIT_HOST_INTERRUPT] = on_host_nmi,
-	[EXIT_HOST_NMI] = on_host_nmi,
+	[EXIT_HOST_INTERRUPT] = on_host_event,
+	[EXIT_HOST_NMI] = on_host_event,
+	[EXIT_DEADLINE] = on_host_event,
 	[EXIT_WINDOW] = on_window,
 	[EXIT_CPUID] = on_cpuid,
 	[EXIT_HLT] = on_hlt,

@@ -57,7 +57,8 @@ static uint64_t next_deadline(struct machine *machine)
 	return reached(machine->timer_tsc, machine->next_poll_tsc) ? machine->next_poll_tsc : machine->timer_tsc;
 }
 
-static void arm_timer(struct machine *machine)
+/* The guest's next run ends at the next deadline. */
+static void arm_guest(struct machine *machine)
 {
 	uint64_t deadline = next_deadline(machine);
 
@@ -65,7 +66,7 @@ static void arm_timer(struct machine *machine)
 		machine->armed_tsc = deadline;
 		if (!reached(deadline, machine->breath_tsc))
 			deadline = machine->breath_tsc;
-		timer_arm(deadline + machine->base_tsc);
+		machine->ops->set_deadline(&machine->vcpu, deadline + machine->base_tsc);
 	}
 }
 
@@ -84,10 +85,11 @@ static void leave_breath(struct machine *machine)
 	machine->interrupted_injections = machine->injections;
 }
 
-/* Lets the host take its pending interrupt. The timer is one-shot: it has to be armed anew. */
-static void take_host_interrupt(struct machine *machine)
+/* The run's deadline, told by the host's pending interrupt or by the processor's own timer. Either is one-shot: it has to be armed anew. */
+static void take_deadline(struct machine *machine, enum vcpu_exit_kind kind)
 {
-	cpu_open_interrupts();
+	if (kind == EXIT_HOST_INTERRUPT)
+		cpu_open_interrupts();
 	machine->armed_tsc = 0;
 	leave_breath(machine);
 }
@@ -115,7 +117,7 @@ static void read_now(struct machine *machine, uint64_t host_tsc)
 /* Waits for the timer with the processor asleep. */
 static void wait(struct machine *machine)
 {
-	arm_timer(machine);
+	timer_arm(next_deadline(machine) + machine->base_tsc);
 	cpu_wait_for_interrupt();
 	machine->armed_tsc = 0;
 	read_now(machine, rdtsc() - machine->base_tsc);
@@ -188,12 +190,12 @@ static void run_guest(struct machine *machine)
 {
 	struct vcpu_exit exit;
 
-	arm_timer(machine);
+	arm_guest(machine);
 	machine->ops->run(&machine->vcpu, &exit);
 	read_now(machine, exit.host_tsc - machine->base_tsc);
 	machine->exits[exit.kind]++;
-	if (exit.kind == EXIT_HOST_INTERRUPT)
-		take_host_interrupt(machine);
+	if (exit.kind == EXIT_HOST_INTERRUPT || exit.kind == EXIT_DEADLINE)
+		take_deadline(machine, exit.kind);
 	else
 		machine_handle_exit(machine, &exit);
 }

@@ -34,6 +34,7 @@ struct vcpu_registers {
 
 enum vcpu_exit_kind {
 	EXIT_HOST_INTERRUPT, /* an interrupt of the host is pending */
+	EXIT_DEADLINE,       /* of set_deadline, where the processor has a timer for it */
 	EXIT_HOST_NMI,
 	EXIT_WINDOW,         /* the guest can take an interrupt now */
 	EXIT_CPUID,
@@ -137,6 +138,9 @@ struct virt_ops {
 
 	/* Maps guest RAM at gpa to hpa, for good; all page-aligned. */
 	void (*map)(uint64_t gpa, uint64_t hpa, uint64_t bytes);
+
+	/* The next runs end at that host TSC at the latest, or a little after it: by EXIT_DEADLINE, or by the host's timer. */
+	void (*set_deadline)(struct vcpu *vcpu, uint64_t host_tsc);
 
 	/* Enters the guest until the next exit. Host interrupts must be disabled; they cause an exit and stay pending. */
 	void (*run)(struct vcpu *vcpu, struct vcpu_exit *exit);

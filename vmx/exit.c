@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * From VT-x's exit reasons (SDM 3C appendix C) to the exits that vm/ knows. */
+#include "vmx/vmx.h"
+
+#include "vmx/vmcs.h"
+
+#define REASON_BITS 0xffffu
+#define ERROR_WRITE (1u << 1)
+#define ERROR_USER (1u << 2)
+#define ERROR_FETCH (1u << 4)
+
+static void decode_exception(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	exit->kind = VMX_EVENT_TYPE(fields->event) == VMX_EVENT_TYPE_NMI ? EXIT_HOST_NMI : EXIT_EXCEPTION;
+	exit->exception.vector = (uint8_t)fields->event;
+	exit->exception.error = fields->event & VMX_EVENT_ERROR_CODE ? fields->error_code : 0;
+}
+
+static void decode_port(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	uint64_t q = fields->qualification;
+
+	exit->kind = q & VMX_IO_STRING ? EXIT_PORT_STRING : EXIT_PORT;
+	exit->port.port = (uint16_t)(q >> 16);
+	exit->port.bytes = (uint8_t)VMX_IO_BYTES(q);
+	exit->port.in = q & VMX_IO_IN;
+	exit->port.rep = q & VMX_IO_REP;
+}
+
+/* The error code as AMD-V gives it for a nested page fault: every such access counts as a user's, and P is set where something is mapped. */
+static void decode_memory(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	uint64_t q = fields->qualification;
+
+	exit->kind = EXIT_MEMORY;
+	exit->memory.gpa = fields->gpa;
+	exit->memory.error = ERROR_USER | (q & VMX_EPT_MAPPED ? 1u : 0) | (q & VMX_EPT_WRITE ? ERROR_WRITE : 0) |
+			     (q & VMX_EPT_FETCH ? ERROR_FETCH : 0);
+	exit->memory.walking = q & VMX_EPT_LINEAR && !(q & VMX_EPT_FINAL);
+	exit->memory.delivering = fields->idt_vectoring & VMX_EVENT_VALID;
+}
+
+static void decode_unknown(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	exit->kind = fields->reason & VMX_REASON_ENTRY_FAILED ? EXIT_INVALID_STATE : EXIT_UNKNOWN;
+	exit->code = fields->reason;
+}
+
+/* Only MOV to CR0 or CR4 and LMSW exit: the rest is the guest's own. */
+static void decode_cr(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	unsigned type = VMX_CR_TYPE(fields->qualification), number = VMX_CR_NUMBER(fields->qualification);
+
+	if (type == VMX_CR_LMSW || (type == VMX_CR_MOV_TO && (number == 0 || number == 4))) {
+		exit->kind = EXIT_WRITE_CR;
+		exit->cr.which = type == VMX_CR_LMSW || number == 0 ? CR0 : CR4;
+	} else {
+		decode_unknown(fields, exit);
+	}
+}
+
+void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+{
+	exit->length = fields->length;
+	if (fields->reason & VMX_REASON_ENTRY_FAILED) {
+		decode_unknown(fields, exit);
+		return;
+	}
+	switch (fields->reason & REASON_BITS) {
+	case VMX_REASON_EXCEPTION:
+		decode_exception(fields, exit);
+		break;
+	case VMX_REASON_EXTERNAL_INTERRUPT:
+	case VMX_REASON_INIT:
+		exit->kind = EXIT_HOST_INTERRUPT;
+		break;
+	case VMX_REASON_PREEMPTION_TIMER:
+		exit->kind = EXIT_DEADLINE;
+		break;
+	case VMX_REASON_TRIPLE_FAULT:
+		exit->kind = EXIT_SHUTDOWN;
+		break;
+	case VMX_REASON_WINDOW:
+		exit->kind = EXIT_WINDOW;
+		break;
+	case VMX_REASON_CPUID:
+		exit->kind = EXIT_CPUID;
+		break;
+	case VMX_REASON_HLT:
+		exit->kind = EXIT_HLT;
+		break;
+	case VMX_REASON_IO:
+		decode_port(fields, exit);
+		break;
+	case VMX_REASON_RDMSR:
+		exit->kind = EXIT_RDMSR;
+		break;
+	case VMX_REASON_WRMSR:
+		exit->kind = EXIT_WRMSR;
+		break;
+	case VMX_REASON_RDTSC:
+		exit->kind = EXIT_RDTSC;
+		break;
+	case VMX_REASON_RDTSCP:
+		exit->kind = EXIT_RDTSCP;
+		break;
+	case VMX_REASON_EPT_VIOLATION:
+		decode_memory(fields, exit);
+		break;
+	case VMX_REASON_CR:
+		decode_cr(fields, exit);
+		break;
+	case VMX_REASON_XSETBV:
+		exit->kind = EXIT_XSETBV;
+		break;
+	case VMX_REASON_VMCALL:
+		exit->kind = EXIT_HYPERCALL;
+		break;
+	case VMX_REASON_INVD:
+	case VMX_REASON_WBINVD:
+		exit->kind = EXIT_CACHE;
+		break;
+	case VMX_REASON_GETSEC:
+	case VMX_REASON_RDPMC:
+	case VMX_REASON_RSM:
+	case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON: /* VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF */
+	case VMX_REASON_MWAIT:
+	case VMX_REASON_MONITOR:
+	case VMX_REASON_INVEPT:
+	case VMX_REASON_INVVPID:
+	case VMX_REASON_VMFUNC:
+	case VMX_REASON_XSAVES:
+	case VMX_REASON_XRSTORS:
+		exit->kind = EXIT_FORBIDDEN;
+		break;
+	default:
+		decode_unknown(fields, exit);
+	}
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Giving the guest interrupts and exceptions (SDM 3C 27.6). All go in with the next entry; the interrupt window tells when the guest can take
+ * one, its interrupt shadow included. */
+#include "vmx/vmx.h"
+
+#include "base/assert.h"
+#include "vmx/vmcs.h"
+
+#define RFLAGS_TF (1ull << 8)
+#define RFLAGS_IF (1ull << 9)
+#define RFLAGS_RF (1ull << 16)
+#define VECTOR_DB 1
+#define DR6_BS (1ull << 14)
+
+#define SHADOW (VMX_BLOCKED_BY_STI | VMX_BLOCKED_BY_MOV_SS)
+
+bool vmx_can_inject(const struct vcpu *vcpu)
+{
+	const struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	return vcpu->registers.rflags & RFLAGS_IF && !(vmx->interruptibility & SHADOW) && !(vmx->event & VMX_EVENT_VALID);
+}
+
+void vmx_want_window(struct vcpu *vcpu, bool want)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	if (want)
+		vmx->primary |= VMX_PRIMARY_WINDOW;
+	else
+		vmx->primary &= ~VMX_PRIMARY_WINDOW;
+}
+
+void vmx_inject(struct vcpu *vcpu, uint8_t vector)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	ASSERT(!(vmx->event & VMX_EVENT_VALID));
+	vmx->event = vector | VMX_EVENT_INTERRUPT | VMX_EVENT_VALID;
+}
+
+/* Takes the place of an event whose delivery met this exception, as on the bare processor: a fault comes again with its instruction, an
+ * interrupt that was acknowledged is lost (SDM 3A 6.15 table 6-5). Its delivery ends an interrupt shadow and, for #DB, DR7.GD (SDM 3B 18.2.4),
+ * which the processor does not do by itself for an event that is injected. */
+void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	vmx->event = vector | VMX_EVENT_EXCEPTION | VMX_EVENT_VALID;
+	if (error_code != NO_ERROR_CODE) {
+		vmx->event |= VMX_EVENT_ERROR_CODE;
+		vmx->event_error = error_code;
+	}
+	vmx->interruptibility &= ~SHADOW;
+	if (vector != VECTOR_DB)
+		vcpu->registers.rflags |= RFLAGS_RF;
+	else
+		vmx->clears_gd = true;
+}
+
+void vmx_advance(struct vcpu *vcpu, unsigned bytes)
+{
+	struct vmx_vcpu *vmx = vmx_of(vcpu);
+
+	vcpu->registers.rip += bytes;
+	vmx->interruptibility &= ~SHADOW;
+	if (vmx->rip_wraps)
+		vcpu->registers.rip &= 0xffffffff;
+	if (vcpu->registers.rflags & (RFLAGS_RF | RFLAGS_TF)) {
+		vcpu->registers.rflags &= ~RFLAGS_RF;
+		if (vcpu->registers.rflags & RFLAGS_TF) {
+			vmx->dr6_sets |= DR6_BS;
+			vmx_raise(vcpu, VECTOR_DB, NO_ERROR_CODE);
+		}
+	}
+}
+
+/* INT n, INT1, INT3 and INTO happen again by themselves, with their instruction (SDM 3C 28.2.4). */
+static bool is_of_instruction(uint32_t event)
+{
+	return VMX_EVENT_TYPE(event) == VMX_EVENT_TYPE_SOFTWARE || VMX_EVENT_TYPE(event) == VMX_EVENT_TYPE_PRIVILEGED_SOFTWARE ||
+	       VMX_EVENT_TYPE(event) == VMX_EVENT_TYPE_SOFTWARE_EXCEPTION;
+}
+
+void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields)
+{
+	vmx->event = 0;
+	if (!(fields->idt_vectoring & VMX_EVENT_VALID) || is_of_instruction(fields->idt_vectoring))
+		return;
+	vmx->event = fields->idt_vectoring & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE | 0x7ff);
+	vmx->event_error = fields->idt_vectoring_error;
+}
+
+uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t deadline_host_tsc, unsigned shift)
+{
+	uint64_t left = deadline_host_tsc - now_host_tsc, round = (1ull << shift) - 1;
+
+	if ((int64_t)left <= 0)
+		return 0;
+	left = (left + (now_host_tsc & round) + round) >> shift; /* whole ticks of the timer, counted from the one that now is in */
+	return left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The VT-x engine. boot/ takes vmx_ops; the rest is shared by the files of vmx/ only. */
+#pragma once
+
+#include "vm/vcpu.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct virt_ops vmx_ops;
+
+/* What the processor said about an exit. Only the fields that its reason makes valid are read. */
+struct vmx_exit_fields {
+	uint32_t reason;
+	uint32_t length;        /* of the instruction in bytes */
+	uint32_t event;         /* of an exception or NMI */
+	uint32_t error_code;    /* of that */
+	uint32_t idt_vectoring; /* the event whose delivery the exit interrupted */
+	uint32_t idt_vectoring_error;
+	uint64_t qualification;
+	uint64_t gpa;
+};
+
+/* The engine's own part of a vCPU. Between exits these copies of VMCS fields count; the entry writes those that changed. */
+struct vmx_vcpu {
+	uint64_t vmcs_hpa;
+	bool launched;
+	uint32_t primary, primary_written;
+	uint32_t interruptibility, interruptibility_written;
+	uint32_t event, event_error;  /* to be delivered by the next entry, where VMX_EVENT_VALID is set */
+	uint32_t secondary;
+	uint64_t dr6_sets;            /* bits that the next entry sets in DR6 */
+	bool clears_gd;               /* and whether it clears DR7.GD */
+	bool rip_wraps;               /* the instruction ends at 4 GiB or beyond, in code that is not 64-bit */
+	uint64_t rsp_written, rflags_written;
+	uint64_t deadline_host_tsc;   /* for the preemption timer */
+	struct vmx_exit_fields exit;  /* of the last exit, for the dump */
+	uint32_t instruction_error;   /* of an entry that failed at once (SDM 3C 32.4); 0: none */
+};
+
+static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
+{
+	return vcpu->engine;
+}
+
+/* vmx/entry.asm. Puts the host TSC right after the exit into *host_tsc. False: VMLAUNCH or VMRESUME failed at once. */
+bool vmx_enter(struct vcpu_registers *registers, bool launched, uint64_t *host_tsc);
+void vmx_exit_entry(void);
+
+/* vmx/ept.c: the extended page tables (SDM 3C 30.3). */
+void ept_init(void);
+uint64_t ept_pointer(void);
+void ept_map(uint64_t gpa, uint64_t hpa, uint64_t bytes);
+
+/* What the guest's memory holds at gpa, which must be aligned; 0 where nothing is mapped. */
+uint64_t ept_read64(uint64_t gpa);
+
+/* vmx/permissions.c: the I/O and MSR bitmaps (26.6.4, 26.6.9). */
+uint64_t vmx_io_bitmaps_hpa(void);
+uint64_t vmx_msr_bitmap_hpa(void);
+
+/* vmx/exit.c: from what the processor said to the exits that vm/ knows. */
+void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exit);
+
+/* vmx/inject.c */
+bool vmx_can_inject(const struct vcpu *vcpu);
+void vmx_want_window(struct vcpu *vcpu, bool want);
+void vmx_inject(struct vcpu *vcpu, uint8_t vector);
+void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
+void vmx_advance(struct vcpu *vcpu, unsigned bytes);
+
+/* The event whose delivery the exit interrupted is to be delivered again, where it does not happen by itself. */
+void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields);
+
+/* What the preemption timer has to count from now on to end at the deadline or, by less than 2^shift TSC ticks, after it. It counts each change of
+ * the TSC's bit number shift (SDM 3C 27.5.1). At most 2^32 - 1: the guest then leaves early, and is entered again. */
+uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t deadline_host_tsc, unsigned shift);
