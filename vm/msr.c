@@ -18,6 +18,9 @@
 
 #define MTRR_CAP (1u << 10 | 1u << 8 | MSR_VARIABLE_MTRRS) /* write-combining, fixed ranges */
 #define MTRR_DEFAULT_BITS 0xcffull
+#define MISC_ENABLE_FAST_STRINGS (1ull << 0)
+#define MISC_ENABLE_NO_BTS (1ull << 11)
+#define MISC_ENABLE_NO_PEBS (1ull << 12)
 #define HWCR_TSC_FREQ_SEL (1ull << 24) /* the TSC counts at the P0 frequency: Linux asks */
 #define DE_CFG_LFENCE_SERIALIZE (1ull << 1)
 
@@ -220,6 +223,13 @@ static bool write_debugctl(struct machine *machine, uint32_t msr, uint64_t value
 	return !(value & ~3ull);
 }
 
+static bool read_misc_enable(struct machine *machine, uint32_t msr, uint64_t *value)
+{
+	(void)machine, (void)msr;
+	*value = MISC_ENABLE_FAST_STRINGS | MISC_ENABLE_NO_BTS | MISC_ENABLE_NO_PEBS;
+	return true;
+}
+
 static bool read_hwcr(struct machine *machine, uint32_t msr, uint64_t *value)
 {
 	(void)machine, (void)msr;
@@ -240,6 +250,7 @@ static const struct msr_row rows[] = {
 	{ 0x3b, 0x3b, read_tsc_adjust, write_tsc_adjust },
 	{ 0x8b, 0x8b, read_zero, write_ignored }, /* microcode revision: WRMSR 0, CPUID, RDMSR is how it is read */
 	{ 0xfe, 0xfe, read_mtrr_cap, refuse_write },
+	{ 0x1a0, 0x1a0, read_misc_enable, write_ignored }, /* Linux reads it on Intel before it can catch a #GP */
 	{ 0x1d9, 0x1d9, read_zero, write_debugctl },
 	{ 0x200, 0x200 + 2 * MSR_VARIABLE_MTRRS - 1, read_mtrr_variable, write_mtrr_variable },
 	{ 0x250, 0x250, read_mtrr_fixed, write_mtrr_fixed },
