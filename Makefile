@@ -140,7 +140,7 @@ clean:
 help:
 	@echo "make             build/foliot.elf"
 	@echo "make run         boot Foliot with a Linux guest, its console in this terminal (KERNEL= INITRD= APPEND= for your own,"
-	@echo "                 BED=bochs for emulated VT-x)"
+	@echo "                 BED=bochs for emulated VT-x, UEFI=1 for a start by UEFI)"
 	@echo "make demo        60 seconds without hands: the guest's date at rates 1, 10 and 1/4"
 	@echo "make test-quick  the daily loop, at most 5 minutes"
 	@echo "make test        every claim with 1 % of its count, at most 40 minutes on two cores"

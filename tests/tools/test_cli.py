@@ -9,9 +9,11 @@ import sys
 import tempfile
 import types
 import unittest
+from unittest import mock
 
 import common
-from foliotlib import beds, cli, image
+from foliotlib import beds, cli, firmware, image
+from foliotlib.status import Status
 
 RUN = os.path.join(common.TOOLS, "foliot-run")
 
@@ -46,6 +48,7 @@ class Parsing(unittest.TestCase):
                              (["--timeout", "nan", "g"], "'nan'"), (["--pass", "(", "g"], "'('"), (["--bed", "vmware", "g"], "vmware"),
                              (["--on-reset", "ignore", "g"], "ignore"), (["--nonsense", "g"], "--nonsense"), ([], "GUEST"),
                              (["--interactive", "--repeatable", "g"], "--repeatable"), (["--native", "--foliot", "rate=2", "g"], "--foliot"), (["--ips", "0", "g"], "'0'"), (["--ips", "9", "g"], "bochs"),
+                             (["--firmware", "coreboot", "g"], "coreboot"), (["--firmware", "uefi", "--native", "g"], "--native"),
                              (["--append", "a\nb", "g"], "line break"), (["g", "h"], "h")):
             text = refused(*words)
             self.assertIsNotNone(text, words)
@@ -54,7 +57,7 @@ class Parsing(unittest.TestCase):
     def test_help_has_an_example_for_each_use_and_every_status(self):
         text = cli.parser().format_help()
         examples = text[text.index("examples"):]
-        for option in ("--initrd", "--append", "--foliot", "--bed", "--cpu", "--ips", "--mem", "--repeatable", "--serial", "--timeout", "--control",
+        for option in ("--initrd", "--append", "--foliot", "--bed", "--cpu", "--ips", "--firmware", "--mem", "--repeatable", "--serial", "--timeout", "--control",
                        "--keep", "--pass", "--fail", "--on-reset", "--native", "--interactive", "--probe"):
             self.assertIn(option, examples)
         for number in range(7):
@@ -93,6 +96,32 @@ class HandingOn(unittest.TestCase):
         words = self.command("--repeatable")
         self.assertEqual(words[words.index("-icount"):][:6], beds.REPEATABLE)
         self.assertIn("file,id=control,path=/dev/fd/7", words)
+
+    def test_uefi(self):
+        with tempfile.TemporaryDirectory() as scratch, mock.patch.object(firmware, "rom", return_value=f"{scratch}/rom"):
+            words = firmware.qemu_words("/a,b/x.iso")
+        self.assertEqual(words[words.index("-bios") + 1], f"{scratch}/rom")
+        self.assertTrue(any(word.endswith("file=/a,,b/x.iso") for word in words))
+
+    def test_the_rom_is_ones_and_then_the_firmware(self):
+        with tempfile.TemporaryDirectory() as scratch:
+            code = os.path.join(scratch, "code")
+            with open(code, "wb") as file:
+                file.write(b"code" * 1024)
+            with mock.patch.object(firmware, "CODE", ("/nowhere", code)):
+                with open(firmware.rom(os.path.join(scratch, "rom")), "rb") as file:
+                    data = file.read()
+            self.assertEqual(sorted(os.listdir(scratch)), ["code", "rom"])
+        self.assertEqual(len(data), (1 << 32) - 0xFED40000)
+        self.assertEqual(data[-4096:], b"code" * 1024)
+        self.assertEqual(data[:-4096].strip(b"\xff"), b"")
+
+    def test_uefi_that_is_not_there_is_named(self):
+        options = cli.parse(["--firmware", "uefi", "g"])
+        with mock.patch.object(firmware, "CODE", ("/nowhere",)):
+            self.assertEqual(beds.BEDS["qemu"].why_not(options)[0], Status.BED_FAILED)
+            self.assertIn("OVMF", beds.BEDS["qemu"].why_not(options)[1])
+        self.assertEqual(beds.BEDS["bochs"].why_not(options)[0], Status.FEATURE_MISSING)
 
     def test_restart(self):
         self.assertNotIn("-no-reboot", self.command("--on-reset", "restart"))

@@ -4,7 +4,7 @@ has its own kind of lines (lines.py). QEMU is here: its flags are in its own man
 
 import shutil
 
-from . import image, kvm
+from . import firmware, image, kvm
 from .bochs import Bochs
 from .lines import QemuLines
 from .status import EXIT_PORT, Status
@@ -34,11 +34,12 @@ class Qemu:
         """QEMU's word for the processor where the user names none."""
         return "max"
 
-    def why_not(self, _options):
+    def why_not(self, options):
         """None, or why this bed cannot make this run: (exit status, text)."""
         if not shutil.which(QEMU):
             return Status.BED_FAILED, f"{QEMU} is not installed (tools/setup run installs it)"
-        return None
+        reason = firmware.why_not() if options.firmware == "uefi" else None
+        return (Status.BED_FAILED, reason) if reason else None
 
     def lines(self, options):
         """How this bed's lines reach a run."""
@@ -48,7 +49,8 @@ class Qemu:
         """Makes what the machine boots in the directory; returns the arguments that name it."""
         if options.native:
             return image.native_boot(options)
-        return ["-cdrom", image.foliot_iso(options, directory, self.exit_port)]
+        iso = image.foliot_iso(options, directory, self.exit_port)
+        return firmware.qemu_words(iso) if options.firmware == "uefi" else ["-cdrom", iso]
 
     def command(self, options, boot, lines):
         """The arguments of a run. boot: of boot(); lines: of lines()."""

@@ -194,8 +194,10 @@ class Bochs:
     log_name = "bochs.log"
     exit_port = EXIT_PORT
 
-    def why_not(self, _options):
+    def why_not(self, options):
         """None, or why this bed cannot make this run: (exit status, text)."""
+        if options.firmware != "bios":
+            return Status.FEATURE_MISSING, "there is no UEFI firmware for it"
         if not shutil.which(BOCHS):
             return Status.BED_FAILED, f"{BOCHS} is not installed (tools/setup bochs installs it)"
         missing = [path for path in (BIOS, VGA_BIOS) if not os.path.exists(path)]

@@ -53,6 +53,7 @@ examples
   foliot-run --bed qemu tick.elf                                                          emulated, even where KVM works
   foliot-run --bed bochs --cpu corei7_skylake_x tick.elf                                  VT-x, emulated
   foliot-run --bed bochs --repeatable --ips 1000000000 tick.elf                           the same with a TSC of 1 GHz
+  foliot-run --firmware uefi tick.elf                                                     by UEFI instead of BIOS
   foliot-run --probe                                                                      is KVM usable here, and if not, why
 """
 
@@ -92,6 +93,7 @@ def parser():
         help="the bed's processor model (QEMU: max; with KVM: host,+svm or host,+vmx; Bochs: corei7_haswell_4770)")
     add("--ips", metavar="N", type=positive(int, "a number of instructions", 1 << 32),
         help="Bochs: instructions in a second of its time (100000000)")
+    add("--firmware", choices=("bios", "uefi"), default="bios", help="what starts the bed: BIOS, or UEFI (OVMF; QEMU only) (bios)")
     add("--mem", metavar="MIB", type=positive(int, "a number of MiB"), default=1024, help="the bed's memory (1024)")
     add("--repeatable", action="store_true", help="deterministic: the bed counts instructions for time, and nothing is sent to it")
     add("--serial", metavar="FILE", help="also write the console to FILE")
@@ -120,6 +122,8 @@ def parse(arguments):
         grammar.error("--interactive and --repeatable: a repeatable run takes no input")
     if options.native and (options.foliot or options.control):
         grammar.error("--native runs without Foliot: no --foliot, no --control")
+    if options.native and options.firmware != "bios":
+        grammar.error("--native is by BIOS: no --firmware uefi")
     if options.ips and options.bed != "bochs":
         grammar.error("--ips: only --bed bochs has it")
     if "\n" in options.append + options.foliot:
