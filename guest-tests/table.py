@@ -6,6 +6,11 @@ import dataclasses
 
 ALL_RATES = ("1", "100", "1/100")
 
+# What beds lack: (bed, processor or None for the usual one) -> need -> in words.
+LACKING = {
+    ("bochs", "ryzen"): {"shutdown": "an exit at a guest's triple fault: this Bochs stops there"},
+}
+
 
 @dataclasses.dataclass
 class Guest:
@@ -18,6 +23,7 @@ class Guest:
     rates: tuple = ALL_RATES
     status: int = 0              # of foliot-run
     ending: str = "the guest passed"  # a pattern in foliot-run's last line
+    needs: tuple = ()            # what a bed may lack, see LACKING
     native: bool = True          # whether plain QEMU can run it, as an oracle of the chips
     native_status: int = 0       # where it is not the same
     complete: bool = True        # the guest comes to its "done" line

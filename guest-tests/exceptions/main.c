@@ -147,12 +147,21 @@ struct hypercall {
 	uint32_t number, result;
 };
 
-static void do_vmmcall(void *argument)
-{
-	struct hypercall *h = argument;
+#define HYPERCALL(name, instruction)                                                                      \
+	static void do_##name(void *argument)                                                             \
+	{                                                                                                 \
+		struct hypercall *h = argument;                                                           \
+		__asm__ volatile(instruction : "=a"(h->result) : "0"(h->number), "b"(0xFFFFFFFF),         \
+				 "c"(0xFFFFFFFF), "d"(0xFFFFFFFF) : "memory");                            \
+	}
 
-	__asm__ volatile("vmmcall" : "=a"(h->result) : "0"(h->number), "b"(0xFFFFFFFF), "c"(0xFFFFFFFF),
-			 "d"(0xFFFFFFFF) : "memory");
+HYPERCALL(vmmcall, "vmmcall")
+HYPERCALL(vmcall, "vmcall")
+
+/* Each vendor's processors know their own instruction only. */
+static bool is_intel(void)
+{
+	return cpuid(0, 0).ebx == 0x756E6547; /* "Genu" */
 }
 
 /* Unknown hypercalls return -KVM_ENOSYS (Linux include/uapi/linux/kvm_para.h); from ring 3 they are refused. */
@@ -163,12 +172,12 @@ static void hypercalls(void)
 
 	for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		struct hypercall h = { numbers[i], 0 };
-		uint32_t vector = guarded_call(do_vmmcall, &h);
+		uint32_t vector = guarded_call(is_intel() ? do_vmcall : do_vmmcall, &h);
 
 		wrong += vector != NO_FAULT || h.result != (uint32_t)-KVM_ENOSYS;
 	}
 	if (on_plain_qemu())
-		report_skip("no hypervisor for VMMCALL");
+		report_skip("no hypervisor for hypercalls");
 	else
 		report(!wrong, "unknown hypercalls return -1000: %u wrong", wrong);
 }
@@ -187,6 +196,7 @@ USER(rdmsr, "mov $0xc0000080, %%ecx\n\trdmsr")
 USER(wbinvd, "wbinvd")
 USER(invd, "invd")
 USER(vmmcall, "mov $5, %%eax\n\tvmmcall")
+USER(vmcall, "mov $5, %%eax\n\tvmcall")
 USER(vmrun, "xor %%eax, %%eax\n\tvmrun")
 USER(xsetbv, "xor %%ecx, %%ecx\n\tmov $3, %%eax\n\txor %%edx, %%edx\n\txsetbv")
 
@@ -203,8 +213,8 @@ static void ring3(void)
 	report(user_call(user_invd) == X_GP, "INVD in ring 3 is #GP");
 	vector = user_call(user_vmrun); /* the processor checks the ring before EFER.SVME is hidden from the guest */
 	report(vector == X_UD || vector == X_GP, "VMRUN in ring 3 is refused: %x", vector);
-	vector = user_call(user_vmmcall);
-	report(vector == NO_FAULT || vector == X_UD || vector == X_GP, "VMMCALL in ring 3 does no harm: %x", vector);
+	vector = user_call(is_intel() ? user_vmcall : user_vmmcall);
+	report(vector == NO_FAULT || vector == X_UD || vector == X_GP, "a hypercall in ring 3 does no harm: %x", vector);
 	write_cr4(read_cr4() | 0x40000);
 	report(user_call(user_xsetbv) == X_GP, "XSETBV in ring 3 is #GP");
 	write_cr4(read_cr4() & ~0x40000u);

@@ -120,6 +120,12 @@ class Runs(unittest.TestCase):
         self.check(f"out(START); {power_off}", End.FOLIOT_GONE)
         self.check(f"out(START); {power_off}", End.POWERED_OFF, "--native")
 
+    def test_the_debuggers_words_may_come_first(self):
+        for piece in (1, 7, 1000):
+            text = POWER_OFF_OUTPUT + "$"
+            pieces = [text[at:at + piece] for at in range(0, len(text), piece)]
+            self.check(f"out(START)\nfor piece in {pieces!r}: out(piece); time.sleep(0.001)\ntime.sleep(60)", End.TRIPLE_FAULT)
+
     def test_what_stands_before_the_mark_is_no_byte(self):
         self.check("out(START[:-1]); time.sleep(1)", End.TIMEOUT, "--timeout", "0.5")
 

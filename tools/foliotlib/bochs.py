@@ -34,7 +34,8 @@ REPEATABLE_TIME0 = 1735689600  # 2025-01-01T00:00:00Z, as the repeatable QEMU ha
 MARK = 0xF01107
 COMMANDS = f"? {MARK:#x}\nc\nq\n"
 BEGUN = re.compile(rb"^0x0*%x [^\n]*\n" % MARK, re.MULTILINE)
-DEBUGGER = b"(0).["  # so begins what the debugger says of an instruction, as when the machine is switched off
+DEBUGGER = b"(0).["  # so begins what the debugger says of an instruction, as at a power-off or a guest's triple fault
+DEBUGGER_LINE = re.compile(rb"\(0\)\.\[[^\n]*\n")
 
 RESET = re.compile(rb"^\d+i\[SYS *\] bx_pc_system_c::Reset\(HARDWARE\)", re.MULTILINE)
 PANIC = re.compile(r"^\d+p\[[^\]]*\] (?:>>PANIC<< )?(.*)$", re.MULTILINE)
@@ -157,7 +158,7 @@ class BochsLines(Lines):
     def _written(self):
         """What was written to port E9h."""
         begun = BEGUN.search(self._output)
-        return self._output[begun.end():].split(DEBUGGER)[0] if begun else b""
+        return DEBUGGER_LINE.sub(b"", self._output[begun.end():]).split(DEBUGGER)[0] if begun else b""
 
     def said(self, data):
         """Its log. A reset that nobody wants to see the other side of ends the run."""
