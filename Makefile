@@ -69,7 +69,7 @@ $(B)/foliot.elf: $(OBJECTS) $(B)/symbols1.o linker.ld
 
 PURE := $(wildcard base/format.c base/refusal.c timekeeping/*.c devices/*.c monitor/*.c) \
 	$(filter-out vm/console.c vm/control.c vm/end.c vm/exits.c vm/hole.c vm/instruction.c vm/machine.c vm/memory.c \
-		vm/msr.c vm/port_string.c vm/run.c,$(wildcard vm/*.c)) \
+		vm/msr.c vm/port_string.c vm/run.c vm/trace_machine.c,$(wildcard vm/*.c)) \
 	boot/memory_map.c boot/multiboot2.c host/acpi.c host/clock_math.c host/paging.c host/rtc_date.c svm/exit.c svm/inject.c vmx/check.c vmx/control.c vmx/exit.c vmx/inject.c vmx/mtrr.c
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 TEST_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wshadow \
@@ -81,7 +81,7 @@ $(B)/tests/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	@$(1) $(TEST_CFLAGS) -c -o $$@ $$<
 
-$(B)/tests/$(1)/pure.a: $(PURE:%.c=$(B)/tests/$(1)/%.o) $(B)/tests/$(1)/tests/support.o
+$(B)/tests/$(1)/pure.a: $(PURE:%.c=$(B)/tests/$(1)/%.o) $(B)/tests/$(1)/tests/support.o $(B)/tests/$(1)/tests/replay.o
 	@rm -f $$@
 	@ar rcs $$@ $$^
 
@@ -89,6 +89,11 @@ $(B)/tests/$(1)/test_%: $(B)/tests/$(1)/tests/test_%.o $(B)/tests/$(1)/pure.a
 	@echo "  TEST  $$@"
 	@$(1) -fsanitize=address,undefined -o $$@ $$^ $(TEST_LIBS)
 
+$(B)/tests/$(1)/replay_clocks: $(B)/tests/$(1)/tests/replay_clocks.o $(B)/tests/$(1)/pure.a
+	@echo "  TEST  $$@"
+	@$(1) -fsanitize=address,undefined -o $$@ $$^ $(TEST_LIBS)
+
+-include $(B)/tests/$(1)/tests/replay.d $(B)/tests/$(1)/tests/replay_clocks.d
 -include $(PURE:%.c=$(B)/tests/$(1)/%.d) $(TESTS:%=$(B)/tests/$(1)/tests/%.d)
 endef
 $(eval $(call host_tests,gcc))
@@ -96,7 +101,7 @@ $(eval $(call host_tests,clang))
 
 .PRECIOUS: $(B)/tests/gcc/%.o $(B)/tests/clang/%.o
 .PHONY: host-tests
-host-tests: $(TESTS:%=$(B)/tests/gcc/%) $(TESTS:%=$(B)/tests/clang/%)
+host-tests: $(TESTS:%=$(B)/tests/gcc/%) $(TESTS:%=$(B)/tests/clang/%) $(B)/tests/gcc/replay_clocks
 
 include guest-tests/guests.mk
 

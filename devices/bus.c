@@ -75,6 +75,17 @@ void bus_add_ports(struct bus *bus, const struct port_range *range)
 	bus->count++;
 }
 
+void bus_interpose(struct bus *bus, uint16_t first, const struct port_handlers *handlers, struct port_range *inner)
+{
+	struct port_range *range = &bus->ports[find(bus, first)];
+
+	ASSERT(range < &bus->ports[bus->count] && range->first == first);
+	*inner = *range;
+	range->device = handlers->device;
+	range->read = handlers->read;
+	range->write = handlers->write;
+}
+
 static uint8_t read_byte(struct bus *bus, uint16_t port, uint64_t now_ns)
 {
 	const struct port_range *range = range_of(bus, port);

@@ -56,6 +56,9 @@ static void write_time(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_
 		time.flags |= PVCLOCK_GUEST_STOPPED;
 	publish(page, &time, sizeof(time), &pvclock->version);
 	pvclock->stopped = false;
+	time.version = pvclock->version;
+	if (pvclock->stamped)
+		pvclock->stamped(pvclock->stamped_context, &time);
 }
 
 static void write_wall(struct pvclock *pvclock)

@@ -58,6 +58,8 @@ struct pvclock {
 	uint64_t system_time_msr, wall_clock_msr; /* as the guest wrote them */
 	uint32_t version, wall_version;           /* of the last structure written; even */
 	bool stopped;                             /* GUEST_STOPPED is to be told */
+	void (*stamped)(void *context, const struct pvclock_time *time); /* for the trace: a time structure was written; NULL at first */
+	void *stamped_context;
 };
 
 void pvclock_init(struct pvclock *pvclock, const struct guest_ram *ram, int64_t unix_at_zero);

@@ -2,7 +2,7 @@
  *
  * Claims: each port reaches the device that claimed it and no other; an access that a device does not take whole,
  * or that straddles its end, is split into bytes, lowest port first; what nobody claimed reads as all ones and is
- * counted. */
+ * counted; who is put in front of a range gets its accesses, and can pass them on. */
 #include "devices/bus.h"
 
 #include "tests/support.h"
@@ -161,6 +161,37 @@ static void every_port_has_its_owner(void **state)
 	}
 }
 
+static struct port_range inner;
+
+static uint32_t read_before(void *device, uint16_t port, unsigned bytes, uint64_t now_ns)
+{
+	note(device, port, bytes, 0, now_ns);
+	return inner.read(inner.device, port, bytes, now_ns);
+}
+
+static void who_is_put_in_front_comes_first(void **state)
+{
+	int front = 7;
+	struct port_handlers handlers = { &front, read_before, write };
+	uint32_t value;
+
+	(void)state;
+	add(1, 0x40, 0x43, 2);
+	add(2, 0x44, 0x47, 1);
+	value = bus_read_port(&bus, 0x41, 2, 5);
+	count = 0;
+	bus_interpose(&bus, 0x40, &handlers, &inner);
+	assert_int_equal(bus_read_port(&bus, 0x41, 2, 5), value);
+	assert_int_equal(count, 2);
+	assert_int_equal(accesses[0].device, 7);
+	assert_int_equal(accesses[1].device, 1);
+	bus_write_port(&bus, 0x43, 9, 1, 5);
+	bus_read_port(&bus, 0x44, 1, 5);
+	assert_int_equal(count, 4);
+	assert_int_equal(accesses[2].device, 7);
+	assert_int_equal(accesses[3].device, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +201,7 @@ int main(void)
 		cmocka_unit_test_setup(a_straddling_access_reaches_each_owner, set_up),
 		cmocka_unit_test_setup(the_last_port_is_followed_by_port_0, set_up),
 		cmocka_unit_test_setup(every_port_has_its_owner, set_up),
+		cmocka_unit_test_setup(who_is_put_in_front_comes_first, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ static void an_empty_line_gives_the_defaults(void **state)
 		assert_int_equal(s.mem_mib, 0);
 		assert_int_equal(s.escape, 0x1d);
 		assert_int_equal(s.exit_port, 0);
+		assert_int_equal(s.trace_port, 0);
 		assert_int_equal(s.on_reset, RESET_STOP);
 		assert_int_equal(s.on_death, DEATH_STAY);
 		assert_int_equal(s.do_count, 0);
@@ -58,7 +59,7 @@ static void an_empty_line_gives_the_defaults(void **state)
 static void each_key_sets_its_value(void **state)
 {
 	struct settings s = parse("rate=1/4 mode=wall tsc=trap tick=merge tick.rtc=discard "
-				  "rtc=2025-01-01T00:00:00 mem=512\tescape=^A exit-port=0xf4 on-reset=restart "
+				  "rtc=2025-01-01T00:00:00 mem=512\tescape=^A exit-port=0xf4 trace-port=0x378 on-reset=restart "
 				  "on-death=leave");
 
 	(void)state;
@@ -73,6 +74,7 @@ static void each_key_sets_its_value(void **state)
 	assert_int_equal(s.mem_mib, 512);
 	assert_int_equal(s.escape, 1);
 	assert_int_equal(s.exit_port, 0xf4);
+	assert_int_equal(s.trace_port, 0x378);
 	assert_int_equal(s.on_reset, RESET_RESTART);
 	assert_int_equal(s.on_death, DEATH_LEAVE);
 	s = parse("tick.pit=none tick.rtc=catchup tsc=scale escape=none rtc=86400 rate=0");
@@ -127,6 +129,7 @@ static const struct {
 	{ "escape=256", "escape: \"256\"" },
 	{ "exit-port=65536", "exit-port: \"65536\"" },
 	{ "exit-port=0", "exit-port: \"0\"" },
+	{ "trace-port=0x10000", "trace-port: \"0x10000\"" },
 	{ "on-reset=never", "on-reset: \"never\"" },
 	{ "on-death=never", "on-death: \"never\"" },
 	{ "do=rate", "do: \"rate\"" },
@@ -243,7 +246,7 @@ static void a_line_of_8_kib_is_read_to_its_end(void **state)
 static void random_text_is_safe(void **state)
 {
 	static const char *const pieces[] = {
-		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "exit-port=",
+		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "exit-port=", "trace-port=",
 		"on-reset=", "do=", "do=\"5s:",
 		"=", " ", "\"", "\\", "1/4", "10", "scale", "slew", "2025-01-01", "^]", "0xf4", ":", "5s:",
 		"restart", "\t", "host",

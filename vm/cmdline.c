@@ -156,14 +156,24 @@ static bool set_escape(struct settings *settings, const char *value)
 	return true;
 }
 
-static bool set_exit_port(struct settings *settings, const char *value)
+static bool set_port(uint16_t *port, const char *value)
 {
 	uint64_t number;
 
 	if (!parse_number(value, UINT16_MAX, &number) || !number)
 		return false;
-	settings->exit_port = (uint16_t)number;
+	*port = (uint16_t)number;
 	return true;
+}
+
+static bool set_exit_port(struct settings *settings, const char *value)
+{
+	return set_port(&settings->exit_port, value);
+}
+
+static bool set_trace_port(struct settings *settings, const char *value)
+{
+	return set_port(&settings->trace_port, value);
 }
 
 static bool set_on_reset(struct settings *settings, const char *value)
@@ -229,6 +239,7 @@ static const struct key keys[] = {
 	{ "poll", set_poll, false, "a duration from 1ms to 20ms" },
 	{ "escape", set_escape, false, "^A to ^_, a number to 255, or none" },
 	{ "exit-port", set_exit_port, false, "an I/O port" },
+	{ "trace-port", set_trace_port, false, "an I/O port" },
 	{ "on-reset", set_on_reset, false, "stop or restart" },
 	{ "on-death", set_on_death, false, "stay or leave" },
 	{ "do", set_do, true, "<guest time>:<command>, as in do=\"5s:rate 10\"; at most 64 of 127 characters" },

@@ -36,6 +36,7 @@ struct settings {
 	uint64_t poll_ns;              /* poll=       1 ms: how often a quiet console is looked at */
 	int escape;                    /* escape=^]   0..255; none: -1 */
 	uint16_t exit_port;            /* exit-port=  0: none */
+	uint16_t trace_port;           /* trace-port= 0: no trace */
 	enum on_reset on_reset;        /* on-reset=   stop */
 	enum on_death on_death;        /* on-death=   stay: the monitor lives on; leave: a test bed is left at once */
 	size_t do_count;

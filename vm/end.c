@@ -69,6 +69,7 @@ void machine_end(struct machine *machine, enum machine_end end)
 		machine_withhold(machine, WITHHELD_ENDED, true);
 		machine_bend(machine, (struct rate){ 0, 1 }); /* a dead guest's clocks stand, or they would run past the end of time */
 		eventlog_add(&machine_log, LOG_ENDED, machine->now_ns, machine->host_tsc, end, 0);
+		machine_trace_end(machine);
 		message(row->number, "%s", row->text);
 		protocol_guest_ended(&machine->console.protocol, row->name, end);
 	}

@@ -208,6 +208,7 @@ static void give_tsc(struct machine *machine, const struct vcpu_exit *exit, bool
 {
 	uint64_t tsc = machine->now_ns + machine->tsc_adjust;
 
+	machine_trace(machine, TRACE_TSC, tsc, 0);
 	set_low(machine, RAX, tsc);
 	set_low(machine, RDX, tsc >> 32);
 	if (with_aux)

@@ -96,6 +96,12 @@ static void build_firmware(struct machine *machine)
 	smbios_build(&machine->ram);
 }
 
+/* Where the RAM below 4 GiB ends. */
+static uint64_t ram_below_4g(const struct guest_map *map)
+{
+	return HIGH_MEMORY + guest_map_upper_kib(map) * 1024ull;
+}
+
 static uint64_t ram_above_4g(const struct guest_map *map)
 {
 	uint64_t bytes = 0;
@@ -138,8 +144,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	pic_init(&machine->pic, &machine->bus, &machine->irqs);
 	pit_init(&machine->pit, &machine->bus, &machine->irqs, &machine->events);
 	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
-	rtc_set_memory(&machine->rtc, HIGH_MEMORY + guest_map_upper_kib(&machine->map) * 1024ull,
-		       ram_above_4g(&machine->map));
+	rtc_set_memory(&machine->rtc, ram_below_4g(&machine->map), ram_above_4g(&machine->map));
 	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
 	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);
 	reset_init(&machine->reset, &machine->bus, &requests);
@@ -241,6 +246,7 @@ _Noreturn void machine_main(const struct boot_info *boot, const struct host_fact
 	build_devices(machine, choose_calendar(machine, host));
 	console_init(machine, ops->name);
 	start_time(machine, host->tsc_hz);
+	machine_trace_start(machine, ram_below_4g(&machine->map), ram_above_4g(&machine->map));
 	program_legacy_chips(machine);
 	message(400, "the guest starts: %lu MiB, rate %lu/%lu, host TSC %lu Hz", machine->map.ram_bytes >> 20,
 		machine->rate.num, machine->rate.den, machine->line.host_hz);

@@ -21,6 +21,7 @@
 #include "vm/control.h"
 #include "vm/guest_map.h"
 #include "vm/msr.h"
+#include "vm/trace.h"
 #include "vm/vcpu.h"
 
 /* How the guest's run ended. The numbers are what Foliot leaves a test bed with, through exit-port=. */
@@ -73,6 +74,7 @@ struct machine {
 	struct guest_map map;
 	struct guest_ram ram;
 	struct console console;
+	struct trace trace;
 	struct event end_of_time;
 	struct event script; /* the next do= of the command line */
 	size_t script_next;
@@ -153,6 +155,23 @@ const char *machine_end_name(enum machine_end end);
 
 /* Stops the guest with a full dump and leaves the monitor alive. */
 void machine_stop_with_dump(struct machine *machine, const char *why, const struct vcpu_exit *exit);
+
+/* vm/trace_machine.c: begins the trace where trace-port= asks for one, when time has started and no device was touched yet. The sizes are the
+ * CMOS's. */
+void machine_trace_start(struct machine *machine, uint64_t below_4g_bytes, uint64_t above_4g_bytes);
+
+/* The line or tsc_adjust has changed. */
+void machine_trace_line(struct machine *machine);
+
+/* Ends the trace with the counts of exits. */
+void machine_trace_end(struct machine *machine);
+
+/* One record, where there is a trace; a and b: its first values. */
+static inline void machine_trace(struct machine *machine, enum trace_kind kind, uint64_t a, uint64_t b)
+{
+	if (__builtin_expect(machine->trace.emit != NULL, 0))
+		trace_add(&machine->trace, kind, (const uint64_t[]){ a, b });
+}
 
 /* Takes a device's wish for reset or power-off, with the machine as context. */
 void machine_request(void *machine, enum machine_request what, unsigned value);

@@ -61,12 +61,13 @@ static bool read_tsc(struct machine *machine, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
 	*value = machine->now_ns + machine->tsc_adjust;
+	machine_trace(machine, TRACE_TSC, *value, 0);
 	return true;
 }
 
 static bool write_tsc(struct machine *machine, uint32_t msr, uint64_t value)
 {
-	(void)msr;
+	machine_trace(machine, TRACE_MSR, msr, value);
 	move_tsc(machine, value - machine->now_ns);
 	return true;
 }
@@ -80,7 +81,7 @@ static bool read_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t *val
 
 static bool write_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t value)
 {
-	(void)msr;
+	machine_trace(machine, TRACE_MSR, msr, value);
 	move_tsc(machine, value);
 	return true;
 }
@@ -92,6 +93,7 @@ static bool read_pvclock(struct machine *machine, uint32_t msr, uint64_t *value)
 
 static bool write_pvclock(struct machine *machine, uint32_t msr, uint64_t value)
 {
+	machine_trace(machine, TRACE_MSR, msr, value);
 	return pvclock_write_msr(&machine->pvclock, msr, value, machine->now_ns,
 				 machine->now_ns + machine->tsc_adjust);
 }

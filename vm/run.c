@@ -32,6 +32,7 @@ void machine_update_tsc(struct machine *machine)
 	};
 
 	machine->ops->set_tsc(&machine->vcpu, &tsc);
+	machine_trace_line(machine);
 }
 
 void machine_bend(struct machine *machine, struct rate rate)

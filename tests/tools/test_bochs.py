@@ -55,6 +55,11 @@ class Configuration(unittest.TestCase):
         for line in ("com1: enabled=1, mode=A", "com2: enabled=1, mode=B", "port_e9_hack: enabled=1"):
             self.has(line)
 
+    def test_the_trace_leaves_by_a_parallel_port(self):
+        self.has('parport1: enabled=1, file="/d/a b.trace"', "--trace", "/d/a b.trace")
+        self.assertTrue(any("parallel=1" in line for line in settings("--trace", "t")))
+        self.assertTrue(any("parallel=0" in line for line in settings()))
+
     def test_exits_of_amd_v_do_not_fill_the_log(self):
         self.has("error: action=report, CPU0=ignore", "--cpu", "ryzen")
         self.has("error: action=report")

@@ -49,7 +49,8 @@ class Parsing(unittest.TestCase):
                              (["--on-reset", "ignore", "g"], "ignore"), (["--nonsense", "g"], "--nonsense"), ([], "GUEST"),
                              (["--interactive", "--repeatable", "g"], "--repeatable"), (["--native", "--foliot", "rate=2", "g"], "--foliot"), (["--ips", "0", "g"], "'0'"), (["--ips", "9", "g"], "bochs"),
                              (["--firmware", "coreboot", "g"], "coreboot"), (["--firmware", "uefi", "--native", "g"], "--native"),
-                             (["--append", "a\nb", "g"], "line break"), (["g", "h"], "h")):
+                             (["--append", "a\nb", "g"], "line break"), (["--native", "--trace", "t", "g"], "--trace"),
+                             (["--trace", 'a"b', "g"], "--trace"), (["g", "h"], "h")):
             text = refused(*words)
             self.assertIsNotNone(text, words)
             self.assertIn(named, text)
@@ -58,7 +59,7 @@ class Parsing(unittest.TestCase):
         text = cli.parser().format_help()
         examples = text[text.index("examples"):]
         for option in ("--initrd", "--append", "--foliot", "--bed", "--cpu", "--ips", "--firmware", "--mem", "--repeatable", "--serial", "--timeout", "--control",
-                       "--keep", "--pass", "--fail", "--on-reset", "--native", "--interactive", "--probe"):
+                       "--keep", "--pass", "--fail", "--on-reset", "--native", "--trace", "--interactive", "--probe"):
             self.assertIn(option, examples)
         for number in range(7):
             self.assertRegex(text, rf"\n  {number}  \w")
@@ -122,6 +123,13 @@ class HandingOn(unittest.TestCase):
             self.assertEqual(beds.BEDS["qemu"].why_not(options)[0], Status.BED_FAILED)
             self.assertIn("OVMF", beds.BEDS["qemu"].why_not(options)[1])
         self.assertEqual(beds.BEDS["bochs"].why_not(options)[0], Status.FEATURE_MISSING)
+
+    def test_trace(self):
+        words = self.command("--trace", "/d/a,b")
+        self.assertIn("file,id=trace,path=/d/a,,b", words)
+        self.assertIn("isa-parallel,iobase=0x378,chardev=trace", words)
+        self.assertIn(" trace-port=0x378", image.foliot_command_line(cli.parse(["--trace", "t", "g"]), 0xF4))
+        self.assertFalse([word for word in self.command() if "parallel" in word])
 
     def test_restart(self):
         self.assertNotIn("-no-reboot", self.command("--on-reset", "restart"))

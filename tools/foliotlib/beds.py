@@ -7,7 +7,7 @@ import shutil
 from . import firmware, image, kvm
 from .bochs import Bochs
 from .lines import QemuLines
-from .status import EXIT_PORT, Status
+from .status import EXIT_PORT, TRACE_PORT, Status
 
 QEMU = "qemu-system-x86_64"
 REPEATABLE = ["-icount", "shift=0,sleep=off", "-rtc", "clock=vm,base=2025-01-01T00:00:00", "-seed", "1"]
@@ -66,6 +66,9 @@ class Qemu:
         if options.on_reset == "stop":
             words.append("-no-reboot")
         words += ["-device", f"isa-debug-exit,iobase={self.exit_port:#x},iosize=4"]
+        if options.trace:
+            path = options.trace.replace(",", ",,")
+            words += ["-chardev", f"file,id=trace,path={path}", "-device", f"isa-parallel,iobase={TRACE_PORT:#x},chardev=trace"]
         words += REPEATABLE if options.repeatable else []
         return words + boot
 

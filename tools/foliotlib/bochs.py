@@ -43,7 +43,7 @@ POWERED_OFF = "soft power off"
 TRIPLE_FAULT = "exception with no resolution"
 
 CONFIGURATION = """\
-plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel=0, extfpuirq=1, iodebug=0, serial=1, gameport=0
+plugin_ctrl: unmapped=1, biosdev=1, speaker=0, parallel={parallel}, extfpuirq=1, iodebug=0, serial=1, gameport=0
 config_interface: textconfig
 display_library: rfb, options="timeout=0"
 romimage: file={bios}, options=fastboot
@@ -59,7 +59,7 @@ ata0-master: type=cdrom, path="{iso}", status=inserted
 boot: cdrom
 com1: enabled=1, {console}
 com2: enabled=1, {control}
-port_e9_hack: enabled=1
+{trace}port_e9_hack: enabled=1
 log: -
 debugger_log: -
 panic: action=fatal
@@ -76,6 +76,7 @@ def configuration(options, iso, console, control):
     cpu = options.cpu or DEFAULT_CPU
     repeatable = f"sync=none, time0={REPEATABLE_TIME0}"
     return CONFIGURATION.format(
+        parallel=int(bool(options.trace)), trace=f'parport1: enabled=1, file="{options.trace}"\n' if options.trace else "",
         bios=BIOS, vga_bios=VGA_BIOS, cpu=cpu, ips=options.ips or IPS,
         restart=int(options.on_reset == "restart"),
         # Linux reads MSR 1A0h of any Intel processor at its entry, unguarded, and this one has none.

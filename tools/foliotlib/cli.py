@@ -51,6 +51,7 @@ examples
   foliot-run --control /tmp/c --fail "Oops" vmlinuz & socat - unix:/tmp/c                 steer it from outside
   foliot-run --keep run1 --cpu EPYC --mem 512 tick.elf                                    keep the ISO and the logs
   foliot-run --bed qemu tick.elf                                                          emulated, even where KVM works
+  foliot-run --trace clocks.trace --repeatable tick.elf                                   record the guest's clocks (docs/testing.md)
   foliot-run --bed bochs --cpu corei7_skylake_x tick.elf                                  VT-x, emulated
   foliot-run --bed bochs --repeatable --ips 1000000000 tick.elf                           the same with a TSC of 1 GHz
   foliot-run --firmware uefi tick.elf                                                     by UEFI instead of BIOS
@@ -105,6 +106,7 @@ def parser():
     add("--fail", metavar="RE", dest="fails", type=pattern, action="append", default=[], help="failed when seen")
     add("--on-reset", choices=("stop", "restart"), default="stop", help="what a reset by the guest does (stop)")
     add("--native", action="store_true", help="boot the guest without Foliot in the same bed")
+    add("--trace", metavar="FILE", help="write each clock value that the guest reads by an exit, and what it depends on, to FILE")
     add("--interactive", action="store_true", help="the terminal is the guest's console")
     add("--probe", action="store_true", help="only say in one line whether KVM (or --bed's) can be used here, or why not (status 0 or 3)")
     return made
@@ -120,10 +122,12 @@ def parse(arguments):
         grammar.error("no GUEST")
     if options.interactive and options.repeatable:
         grammar.error("--interactive and --repeatable: a repeatable run takes no input")
-    if options.native and (options.foliot or options.control):
-        grammar.error("--native runs without Foliot: no --foliot, no --control")
+    if options.native and (options.foliot or options.control or options.trace):
+        grammar.error("--native runs without Foliot: no --foliot, no --control, no --trace")
     if options.native and options.firmware != "bios":
         grammar.error("--native is by BIOS: no --firmware uefi")
+    if options.trace and re.search(r'["\n]', options.trace):
+        grammar.error(f"--trace: no file name for every bed: {options.trace!r}")
     if options.ips and options.bed != "bochs":
         grammar.error("--ips: only --bed bochs has it")
     if "\n" in options.append + options.foliot:

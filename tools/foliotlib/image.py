@@ -4,6 +4,8 @@
 import os
 import subprocess
 
+from .status import TRACE_PORT
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLIOT_ELF = os.path.join(ROOT, "build", "foliot.elf")
 MKISO = os.path.join(ROOT, "tools", "mkiso")
@@ -20,6 +22,8 @@ def foliot_command_line(options, exit_port):
     added = [("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset), ("on-death", on_death)]
     if options.repeatable:  # nothing is ever typed
         added.append(("poll", "20ms"))
+    if options.trace:
+        added.append(("trace-port", f"{TRACE_PORT:#x}"))
     for key, value in added:
         if not any(word.startswith(key + "=") for word in line.split()):
             line += f" {key}={value}"

@@ -36,7 +36,6 @@ class Feature(NamedTuple):
 
 FEATURES = (Feature("SVM", 0x80000001, 2, "kvm_amd", ("npt",)),
             Feature("VMX", 1, 5, "kvm_intel", ("ept", "unrestricted_guest")))
-ENGINES = ("SVM",)  # those of them that Foliot has an engine for
 NEITHER = "neither " + " nor ".join(feature.name for feature in FEATURES)
 
 
@@ -167,8 +166,6 @@ def _why_not_offered(host):
 
 def _judge(host, feature):
     """KVM offers the feature; is that enough for Foliot?"""
-    if feature.name not in ENGINES:
-        return Answer(None, f"it offers {feature.name}, and this Foliot has an engine for {' and '.join(ENGINES)} only")
     for name in feature.paging:
         off = host.is_off(feature.module, name)
         if off:

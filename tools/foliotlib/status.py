@@ -8,6 +8,7 @@ prints a byte that is written to port E9h. A guest without Foliot (--native) wri
 import enum
 
 EXIT_PORT = 0xF4
+TRACE_PORT = 0x378  # LPT1: a bed puts what comes out into a file
 
 
 class Status(enum.IntEnum):
