@@ -4,6 +4,8 @@
  * in it points into the loader's data, except for the modules' contents. */
 #pragma once
 
+#include "host/pixels.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,7 +35,7 @@ struct boot_module {
 	char command_line[BOOT_COMMAND_LINE_BYTES];
 };
 
-/* Multiboot2 2.0 3.6.12. */
+/* Multiboot2 2.0 3.6.12. A screen with a palette is none that Foliot draws on. */
 enum framebuffer_kind { FRAMEBUFFER_NONE, FRAMEBUFFER_RGB, FRAMEBUFFER_EGA_TEXT };
 
 struct framebuffer {
@@ -41,6 +43,7 @@ struct framebuffer {
 	uint64_t base_hpa;
 	uint32_t pitch_bytes, width, height; /* in characters for text */
 	uint8_t bits_per_pixel;
+	struct colour_field red, green, blue; /* of FRAMEBUFFER_RGB */
 };
 
 struct boot_info {

@@ -12,6 +12,9 @@ PAGE_PRESENT_WRITE	equ 3
 PAGE_LARGE		equ 0x80
 IMAGE_PAGES		equ 512
 COM1			equ 0x3f8
+TAG_FRAMEBUFFER		equ 8
+FRAMEBUFFER_EGA_TEXT	equ 2
+VGA_TEXT		equ 0xb8000
 
 extern image_load
 extern boot_main
@@ -27,9 +30,13 @@ header:
 	dd 1, 3, 6, 8, 14, 15, 21
 .information_end:
 	align 8, db 0
-.console:			; EGA text is understood; no graphics mode is asked for
+.console:			; EGA text is understood
 	dw 4, TAG_OPTIONAL
 	dd 12, 2
+	align 8, db 0
+.framebuffer:			; and so are pixels, in whatever mode
+	dw 5, TAG_OPTIONAL
+	dd 20, 0, 0, 0
 	align 8, db 0
 .modules:			; on page borders
 	dw 6, TAG_OPTIONAL
@@ -140,16 +147,47 @@ build_tables:
 	jb	.image
 	ret
 
-; Serial port and text screen as firmware left them: a processor this old has both.
+; EBX: the text screen where the information in ESI names it, else 0. EDI: the loader's magic.
+find_text_screen:
+	xor	ebx, ebx
+	cmp	edi, MULTIBOOT2_LOADER_MAGIC
+	jne	.done
+	add	esi, 8
+.next:
+	mov	eax, [esi]
+	test	eax, eax
+	jz	.done
+	cmp	eax, TAG_FRAMEBUFFER
+	je	.found
+	mov	eax, [esi + 4]
+	add	eax, 7
+	and	eax, ~7
+	jz	.done
+	add	esi, eax
+	jmp	.next
+.found:
+	cmp	byte [esi + 29], FRAMEBUFFER_EGA_TEXT
+	jne	.done
+	cmp	dword [esi + 8], VGA_TEXT
+	jne	.done
+	mov	ebx, VGA_TEXT
+.done:
+	ret
+
+; Serial port and text screen as firmware left them.
 no_long_mode:
+	call	find_text_screen
 	lea	esi, [ebp + no_long_mode_text]
-	mov	edi, 0xb8000
 .next:
 	lodsb
 	test	al, al
 	jz	.stop
+	test	ebx, ebx
+	jz	.serial
 	mov	ah, 0x07
-	stosw
+	mov	[ebx], ax
+	add	ebx, 2
+.serial:
 	mov	ecx, 100000
 .wait:
 	push	eax

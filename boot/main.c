@@ -4,6 +4,7 @@
  * said in a numbered message, on serial first, as that needs nothing. */
 #include "boot/boot_info.h"
 #include "base/mem.h"
+#include "boot/display.h"
 #include "boot/multiboot2.h"
 #include "boot/relocate.h"
 #include "host/acpi.h"
@@ -17,7 +18,6 @@
 #include "host/message.h"
 #include "host/power.h"
 #include "host/rtc.h"
-#include "host/screen.h"
 #include "host/serial.h"
 #include "host/timer.h"
 #include "svm/svm.h"
@@ -29,8 +29,6 @@
 #define CPUID_8000_0001_ECX_SVM (1u << 2)
 #define VENDOR_INTEL_EBX 0x756e6547u /* "Genu" */
 #define BAUD 115200u
-#define SCREEN_COLUMNS_MAX 200u
-#define SCREEN_ROWS_MAX 100u
 
 static struct boot_info info;
 
@@ -47,29 +45,6 @@ static void read_loader_information(uint32_t magic, uint32_t information_hpa)
 		              "command", magic, LOADER_MAGIC);
 	if (!multiboot2_parse((const void *)(uintptr_t)information_hpa, &info, &why))
 		message_refusal(&why);
-}
-
-/* The text screen as the loader left it; a frame buffer of pixels is left alone. */
-static bool has_text_screen(const struct framebuffer *f)
-{
-	return f->kind == FRAMEBUFFER_EGA_TEXT && f->width - 1 < SCREEN_COLUMNS_MAX && f->height - 1 < SCREEN_ROWS_MAX &&
-	       f->base_hpa < 1u << 20;
-}
-
-static void start_screen(void)
-{
-	const struct framebuffer *f = &info.framebuffer;
-
-	if (has_text_screen(f))
-		screen_init((void *)f->base_hpa, f->width, f->height);
-}
-
-static void move_screen(void)
-{
-	const struct framebuffer *f = &info.framebuffer;
-
-	if (has_text_screen(f))
-		screen_move(host_map_mmio(f->base_hpa, 2ull * f->width * f->height));
 }
 
 /* The machine reads its settings later; a bed must be left even when something is amiss before. */
@@ -188,12 +163,12 @@ void boot_main(uint32_t magic, uint32_t information_hpa, uint64_t loaded_hpa)
 	serial_init(&serial_com2, SERIAL_COM2_PORT, BAUD);
 	read_loader_information(magic, information_hpa);
 	find_exit_port();
-	start_screen();
+	display_start(&info);
 	print_banner();
 	check_processor();
 	relocate(&info, loaded_hpa);
 	interrupts_init();
-	move_screen();
+	display_move(&info);
 	read_acpi(&acpi);
 	start_clocks(&acpi, &facts);
 	machine_main(&info, &facts, choose_engine());

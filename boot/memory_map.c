@@ -129,6 +129,17 @@ bool memory_map_find_top(const struct boot_info *boot, uint64_t low_hpa, uint64_
 	return false;
 }
 
+bool memory_map_touches_usable(const struct boot_info *boot, uint64_t base_hpa, uint64_t bytes)
+{
+	for (size_t i = 0; i < boot->range_count; i++) {
+		const struct memory_range *r = &boot->ranges[i];
+
+		if (r->kind == MEMORY_USABLE && r->base_hpa < base_hpa + bytes && base_hpa < end_of(r))
+			return true;
+	}
+	return false;
+}
+
 uint64_t memory_map_usable_bytes(const struct boot_info *boot)
 {
 	uint64_t bytes = 0;

@@ -16,6 +16,9 @@ size_t memory_map_normalise(struct memory_range *ranges, size_t count);
 bool memory_map_find_top(const struct boot_info *boot, uint64_t low_hpa, uint64_t high_hpa, uint64_t bytes,
                          const struct memory_range *keep, uint64_t *base_hpa);
 
+/* Whether a byte of [base, base + bytes), which ends below 2^64, is usable memory. */
+bool memory_map_touches_usable(const struct boot_info *boot, uint64_t base_hpa, uint64_t bytes);
+
 /* The bytes of usable memory in all, and the end of the highest usable range. */
 uint64_t memory_map_usable_bytes(const struct boot_info *boot);
 uint64_t memory_map_usable_end(const struct boot_info *boot);

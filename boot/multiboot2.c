@@ -21,6 +21,10 @@ enum tag_type {
 
 #define HEADER_BYTES 8u
 
+/* Of the framebuffer tag. */
+#define TYPE_RGB 1u
+#define TYPE_EGA_TEXT 2u
+
 struct tag {
 	const uint8_t *body; /* behind type and size */
 	uint32_t type;
@@ -101,6 +105,22 @@ static bool read_module(const struct tag *t, struct boot_info *boot, struct refu
 	return true;
 }
 
+/* UEFI's maps have hundreds of entries that only go on with the one before. */
+static bool add_range(struct boot_info *boot, const struct memory_range *range)
+{
+	struct memory_range *last = boot->range_count ? &boot->ranges[boot->range_count - 1] : NULL;
+
+	if (last && last->kind == range->kind && last->base_hpa + last->bytes == range->base_hpa &&
+	    range->bytes <= UINT64_MAX - range->base_hpa && last->bytes <= range->base_hpa) {
+		last->bytes += range->bytes;
+		return true;
+	}
+	if (boot->range_count == BOOT_RANGES_MAX)
+		return false;
+	boot->ranges[boot->range_count++] = *range;
+	return true;
+}
+
 static bool read_memory_map(const struct tag *t, struct boot_info *boot, struct refusal *why)
 {
 	uint32_t entry_bytes = field32(t, 0);
@@ -109,32 +129,37 @@ static bool read_memory_map(const struct tag *t, struct boot_info *boot, struct 
 		return refuse(why, 109, "the memory map has entries of %u bytes in %u: the loader's information is wrong",
 		              entry_bytes, t->bytes);
 	for (uint32_t at = 8; entry_bytes <= t->bytes - at; at += entry_bytes) {
-		struct memory_range *r = &boot->ranges[boot->range_count];
+		struct memory_range range = { field(t, at, 8), field(t, at + 8, 8), multiboot2_memory_kind(field32(t, at + 16)) };
 
-		if (boot->range_count == BOOT_RANGES_MAX)
+		if (!add_range(boot, &range))
 			return refuse(why, 110, "the memory map has more than %u entries (%u bytes): too many for Foliot",
 			              BOOT_RANGES_MAX, t->bytes);
-		r->base_hpa = field(t, at, 8);
-		r->bytes = field(t, at + 8, 8);
-		r->kind = multiboot2_memory_kind(field32(t, at + 16));
-		boot->range_count++;
 	}
 	return true;
 }
 
+static struct colour_field colour(const struct tag *t, uint32_t at)
+{
+	return (struct colour_field){ (uint8_t)field(t, at, 1), (uint8_t)field(t, at + 1, 1) };
+}
+
+/* The colours follow two reserved bytes, as GRUB has it, not one, as the text of 3.6.12 has. */
 static void read_framebuffer(const struct tag *t, struct boot_info *boot)
 {
-	uint8_t type = (uint8_t)field(t, 21, 1);
+	uint64_t type = field(t, 21, 1);
 
-	if (t->bytes < 22 || type > 2)
+	if (type != TYPE_RGB && type != TYPE_EGA_TEXT)
 		return;
 	boot->framebuffer = (struct framebuffer){
-		.kind = type == 2 ? FRAMEBUFFER_EGA_TEXT : FRAMEBUFFER_RGB,
+		.kind = type == TYPE_EGA_TEXT ? FRAMEBUFFER_EGA_TEXT : FRAMEBUFFER_RGB,
 		.base_hpa = field(t, 0, 8),
 		.pitch_bytes = field32(t, 8),
 		.width = field32(t, 12),
 		.height = field32(t, 16),
 		.bits_per_pixel = (uint8_t)field(t, 20, 1),
+		.red = colour(t, 24),
+		.green = colour(t, 26),
+		.blue = colour(t, 28),
 	};
 }
 

@@ -4,6 +4,7 @@
  * map; then the image, the stack in use included, is copied and the tables are switched in one step. */
 #include "boot/relocate.h"
 
+#include "boot/display.h"
 #include "boot/memory_map.h"
 #include "host/cpu.h"
 #include "host/interrupts.h"
@@ -16,7 +17,7 @@
 #define HIGHEST_HPA (4 * GIB)
 #define VGA_HPA 0xa0000ull
 #define VGA_END_HPA 0xc0000ull
-#define OWN_PAGES 128u /* for everything that is not a page table */
+#define OWN_PAGES 72u /* for everything that is neither a page table nor the guest's memory */
 
 extern const uint8_t image_text[], image_rodata[], image_data[], image_end[]; /* linker.ld */
 extern const uint8_t image_load[], BOOT_LINK_BASE[];
@@ -43,9 +44,19 @@ static uint64_t tables_for(const struct memory_range *r, bool gib_pages)
 	return 6 + (gib_pages ? r->bytes / (512 * GIB) : r->bytes / GIB);
 }
 
+/* What stands in for the host's memory in the guest's first MiB (vm/guest_map.c): all from the first page on that the map
+ * withholds, without VGA's window. */
+static uint64_t guest_pages(const struct boot_info *boot)
+{
+	const struct memory_range *first = &boot->ranges[0];
+	uint64_t end = first->kind == MEMORY_USABLE && !first->base_hpa ? page_down(first->bytes) : 0;
+
+	return ((end < VGA_HPA ? VGA_HPA - end : 0) + MIB - VGA_END_HPA) / PAGE_BYTES;
+}
+
 uint64_t relocate_pool_pages(const struct boot_info *boot, unsigned largest_level)
 {
-	uint64_t pages = OWN_PAGES + 8;
+	uint64_t pages = OWN_PAGES + guest_pages(boot) + 3 + display_pixel_bytes(boot) / (2 * MIB);
 
 	for (size_t i = 0; i < boot->range_count; i++) {
 		const struct memory_range *r = &boot->ranges[i];

@@ -7,6 +7,11 @@
 #include "host/cpu.h"
 #include "host/message.h"
 
+#define MSR_PAT 0x277u
+#define CPUID_PAT (1u << 16)
+#define PAT_ENTRY_4_SHIFT 32
+#define PAT_WRITE_COMBINING 1ull
+
 static struct frames pool;
 static struct paging tables;
 static uint64_t block_hpa, block_bytes, pool_offset;
@@ -50,6 +55,11 @@ uint64_t host_hpa_of(const void *foliot_pointer)
 	return block_hpa + offset;
 }
 
+static uint64_t page_up(uint64_t address)
+{
+	return (address + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+}
+
 static bool is_mapped(uint64_t virtual, uint64_t hpa)
 {
 	unsigned level;
@@ -71,22 +81,42 @@ static uint64_t find_mapped(uint64_t hpa, uint64_t bytes)
 	return 0;
 }
 
+/* Maps whole pages behind those that the window has already. */
+static uint64_t map_in_window(uint64_t hpa, uint64_t bytes, uint64_t caching)
+{
+	uint64_t at = MMIO_VIRTUAL + mmio_used_bytes;
+	struct paging small = tables;
+
+	small.largest_level = 1;
+	if (bytes > MMIO_BYTES - mmio_used_bytes || !paging_map(&small, at, hpa, bytes, PTE_WRITE | PTE_NX | caching))
+		message_fatal(121, "no frame is left to map %lu bytes of a device at %lxh", bytes, hpa);
+	mmio_used_bytes += bytes;
+	return at;
+}
+
 void *host_map_mmio(uint64_t hpa, size_t bytes)
 {
 	uint64_t first = hpa & ~(PAGE_BYTES - 1);
-	uint64_t span = ((hpa + bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1)) - first;
+	uint64_t span = page_up(hpa + bytes) - first;
 	uint64_t at = find_mapped(first, span);
-	struct paging small = tables;
 
-	if (!at) {
-		at = MMIO_VIRTUAL + mmio_used_bytes;
-		small.largest_level = 1;
-		if (span > MMIO_BYTES - mmio_used_bytes ||
-		    !paging_map(&small, at, first, span, PTE_WRITE | PTE_NX | PTE_UNCACHED | PTE_WRITE_THROUGH))
-			message_fatal(121, "no frame is left to map %zu bytes of device registers at %lxh", bytes, hpa);
-		mmio_used_bytes += span;
-	}
+	if (!at)
+		at = map_in_window(first, span, PTE_UNCACHED | PTE_WRITE_THROUGH);
 	return (void *)(at + (hpa - first));
+}
+
+/* The fifth entry of the PAT, which nothing else uses, becomes write-combining (SDM 3A 12.12.2, APM 2 7.8.2). */
+static uint64_t write_combining(void)
+{
+	if (!(cpuid(1, 0).edx & CPUID_PAT))
+		return PTE_UNCACHED | PTE_WRITE_THROUGH;
+	wrmsr(MSR_PAT, (rdmsr(MSR_PAT) & ~(0xffull << PAT_ENTRY_4_SHIFT)) | PAT_WRITE_COMBINING << PAT_ENTRY_4_SHIFT);
+	return PTE_PAT;
+}
+
+void *host_map_framebuffer(uint64_t hpa, uint64_t bytes)
+{
+	return (void *)map_in_window(hpa, page_up(bytes), write_combining());
 }
 
 void *frames_alloc(size_t pages)

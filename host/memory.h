@@ -34,6 +34,9 @@ uint64_t host_hpa_of(const void *foliot_pointer);
 /* Device registers at hpa, uncached, for good. A page that was mapped before is found again. At boot only. */
 void *host_map_mmio(uint64_t hpa, size_t bytes);
 
+/* The screen's memory at hpa, a page's start, for good: writes may be combined, where the processor can. At boot only. */
+void *host_map_framebuffer(uint64_t hpa, uint64_t bytes);
+
 /* Zeroed pages, physically contiguous. At boot only; there is no free. Foliot stops with message 121 when they
  * run out. */
 void *frames_alloc(size_t pages);

@@ -16,6 +16,7 @@
 #define PTE_WRITE_THROUGH (1ull << 3)
 #define PTE_UNCACHED (1ull << 4)
 #define PTE_LARGE (1ull << 7)
+#define PTE_PAT (1ull << 7) /* the same bit, in a 4 KiB page's entry */
 #define PTE_NX (1ull << 63)
 
 /* A physically contiguous block of frames; all before `next` are taken. */

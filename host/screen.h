@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A text screen of the VGA kind, for messages and panics. Without screen_init nothing is written anywhere. */
+ * The screen, for messages and panics: VGA's text, or pixels. Without one of the two begins nothing is written anywhere. What is
+ * shown is kept here too, so that scrolling reads no device and draws only what changes. Pure. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "host/pixels.h"
 
-/* cells: the mapped text buffer, two bytes a character. Clears the screen; NULL: no screen from here on. */
-void screen_init(void *cells, unsigned columns, unsigned rows);
+#include <stddef.h>
+
+#define SCREEN_COLUMNS_MAX 160u
+#define SCREEN_ROWS_MAX 72u
+
+/* VGA's text buffer, two bytes a letter, mapped at cells. Clears it. False: more letters than the above. */
+bool screen_begin_text(void *cells, unsigned columns, unsigned rows);
+
+/* Pixels, mapped at base. Clears them. NULL: not mapped yet, screen_move shows what was written until then. Of a larger screen the
+ * left upper part is used. False: pixels_init does not take the format. */
+bool screen_begin_pixels(void *base, const struct pixel_format *format);
 
 /* The same screen at another address. */
-void screen_move(void *cells);
+void screen_move(void *base);
 
 /* Newlines and carriage returns are understood; the screen scrolls. */
 void screen_write(const char *text, size_t bytes);

@@ -156,6 +156,79 @@ static void reads_what_a_loader_says(void **state)
 	assert_int_equal(boot.rsdp[35], 35); /* the newer table stays */
 }
 
+static void put_framebuffer(unsigned type, unsigned bytes)
+{
+	static const uint8_t tail[] = { 0, 0, 16, 8, 8, 6, 0, 5 };
+
+	begin_tag(8);
+	put(0x4000000000, 8);
+	put(5120, 4);
+	put(1280, 4);
+	put(800, 4);
+	put(32, 1);
+	put(type, 1);
+	for (unsigned i = 0; i < bytes; i++)
+		put(tail[i], 1);
+	end_tag();
+}
+
+static void reads_a_screen_of_pixels(void **state)
+{
+	begin();
+	add_small_map();
+	put_framebuffer(1, 8);
+	assert_true(finish());
+	assert_int_equal(boot.framebuffer.kind, FRAMEBUFFER_RGB);
+	assert_int_equal(boot.framebuffer.base_hpa, 0x4000000000);
+	assert_int_equal(boot.framebuffer.pitch_bytes, 5120);
+	assert_int_equal(boot.framebuffer.width, 1280);
+	assert_int_equal(boot.framebuffer.height, 800);
+	assert_int_equal(boot.framebuffer.bits_per_pixel, 32);
+	assert_int_equal(boot.framebuffer.red.position, 16);
+	assert_int_equal(boot.framebuffer.red.bits, 8);
+	assert_int_equal(boot.framebuffer.green.position, 8);
+	assert_int_equal(boot.framebuffer.green.bits, 6);
+	assert_int_equal(boot.framebuffer.blue.position, 0);
+	assert_int_equal(boot.framebuffer.blue.bits, 5);
+}
+
+/* A palette, an unknown type; and colours that are not there are no colours. */
+static void other_screens_are_none(void **state)
+{
+	begin();
+	add_small_map();
+	put_framebuffer(0, 8);
+	put_framebuffer(3, 8);
+	assert_true(finish());
+	assert_int_equal(boot.framebuffer.kind, FRAMEBUFFER_NONE);
+	begin();
+	add_small_map();
+	put_framebuffer(1, 4);
+	assert_true(finish());
+	assert_int_equal(boot.framebuffer.red.bits, 8);
+	assert_int_equal(boot.framebuffer.green.bits, 0);
+	assert_int_equal(boot.framebuffer.blue.bits, 0);
+}
+
+/* UEFI's maps: hundreds of entries, most of which go on where the last one ended. */
+static void a_long_map_of_neighbours_fits(void **state)
+{
+	begin();
+	begin_tag(6);
+	put(24, 4);
+	put(0, 4);
+	for (unsigned i = 0; i < 1000; i++)
+		put_range(i * 0x1000ull, 0x1000, i % 100 == 99 ? 4 : 1);
+	put_range(UINT64_MAX - 0xfff, 0x2000, 4); /* ends behind all addresses */
+	put_range(0x1000, 0x1000, 4);
+	end_tag();
+	assert_true(finish());
+	assert_int_equal(boot.ranges[0].bytes, 0x1000);
+	assert_int_equal(boot.ranges[1].kind, MEMORY_NVS);
+	assert_int_equal(boot.ranges[2].bytes, 97 * 0x1000);
+	assert_int_equal(boot.range_count, 20 + 2 + 1);
+}
+
 static void expect_refusal(unsigned number)
 {
 	assert_int_equal(why.number, number);
@@ -428,12 +501,20 @@ static void the_top_is_found_around_what_is_in_the_way(void **state)
 	assert_false(memory_map_find_top(&boot, 0x100000, 1ull << 32, 0x300000, &keep, &base));
 	assert_int_equal(memory_map_usable_bytes(&boot), 0x302800);
 	assert_int_equal(memory_map_usable_end(&boot), 0x502000);
+	assert_true(memory_map_touches_usable(&boot, 0x4007ff, 1));
+	assert_false(memory_map_touches_usable(&boot, 0x400800, 0xff800));
+	assert_true(memory_map_touches_usable(&boot, 0x400800, 0xff801));
+	assert_true(memory_map_touches_usable(&boot, 0, UINT64_MAX));
+	assert_false(memory_map_touches_usable(&boot, 0, 0x100000));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_a_loader_says),
+		cmocka_unit_test(reads_a_screen_of_pixels),
+		cmocka_unit_test(other_screens_are_none),
+		cmocka_unit_test(a_long_map_of_neighbours_fits),
 		cmocka_unit_test(refuses_lying_sizes),
 		cmocka_unit_test(refuses_lying_tags),
 		cmocka_unit_test(refuses_a_missing_end),
