@@ -40,17 +40,6 @@ static bool takes_whole(const struct port_range *range, uint16_t port, unsigned 
 	return port >= range->first && bytes <= range->widest && port + bytes - 1 <= range->last;
 }
 
-/* The range that takes the access as it is: mostly the one that took the last. */
-static inline __attribute__((always_inline)) const struct port_range *whole_range_of(struct bus *bus, uint16_t port, unsigned bytes)
-{
-	const struct port_range *range = &bus->ports[bus->recent];
-
-	if (takes_whole(range, port, bytes))
-		return range;
-	range = range_of(bus, port);
-	return range && takes_whole(range, port, bytes) ? range : NULL;
-}
-
 static uint32_t all_ones(unsigned bytes)
 {
 	return UINT32_MAX >> (32 - 8 * bytes);
@@ -123,21 +112,42 @@ static void write_bytes(struct bus *bus, uint16_t port, uint32_t value, unsigned
 		write_byte(bus, (uint16_t)(port + i), (uint8_t)(value >> 8 * i), now_ns);
 }
 
+static __attribute__((noinline)) uint32_t find_and_read(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns)
+{
+	const struct port_range *range = range_of(bus, port);
+
+	if (!range || !takes_whole(range, port, bytes))
+		return read_bytes(bus, port, bytes, now_ns);
+	return range->read(range->device, port, bytes, now_ns);
+}
+
+static __attribute__((noinline)) void find_and_write(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
+{
+	const struct port_range *range = range_of(bus, port);
+
+	if (!range || !takes_whole(range, port, bytes))
+		write_bytes(bus, port, value, bytes, now_ns);
+	else
+		range->write(range->device, port, value, bytes, now_ns);
+}
+
+/* Mostly it is the range that took the last access. */
 uint32_t bus_read_port(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns)
 {
-	const struct port_range *range = whole_range_of(bus, port, bytes);
+	const struct port_range *range = &bus->ports[bus->recent];
 
-	if (!range)
-		return read_bytes(bus, port, bytes, now_ns);
-	return range->read(range->device, port, bytes, now_ns) & all_ones(bytes);
+	if (takes_whole(range, port, bytes))
+		return range->read(range->device, port, bytes, now_ns);
+	return find_and_read(bus, port, bytes, now_ns);
 }
 
 void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
 {
-	const struct port_range *range = whole_range_of(bus, port, bytes);
+	const struct port_range *range = &bus->ports[bus->recent];
 
-	if (!range)
-		write_bytes(bus, port, value, bytes, now_ns);
+	value &= all_ones(bytes);
+	if (takes_whole(range, port, bytes))
+		range->write(range->device, port, value, bytes, now_ns);
 	else
-		range->write(range->device, port, value & all_ones(bytes), bytes, now_ns);
+		find_and_write(bus, port, value, bytes, now_ns);
 }

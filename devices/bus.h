@@ -13,6 +13,7 @@ struct port_range {
 	uint16_t first, last;
 	uint8_t widest; /* bytes that the device takes at once; a wider or straddling access is split, lowest byte first */
 	void *device;
+	/* Of what is read the low bytes count, of what is written the others are 0. */
 	uint32_t (*read)(void *device, uint16_t port, unsigned bytes, uint64_t now_ns);
 	void (*write)(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns);
 };

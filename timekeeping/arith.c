@@ -70,7 +70,7 @@ static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c, uint64_t *remainder)
 	return high < c ? div_128_64(high, (uint64_t)product, c, remainder) : UINT64_MAX;
 }
 
-uint64_t mul_div_floor(uint64_t a, uint64_t b, uint64_t c)
+uint64_t mul_div_floor_wide(uint64_t a, uint64_t b, uint64_t c)
 {
 	uint64_t remainder;
 

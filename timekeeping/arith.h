@@ -8,8 +8,16 @@
 #include <stdint.h>
 
 /* a * b / c, rounded down or up, for c > 0. The product is exact. A result that does not fit, that is a * b / c >=
- * 2^64, is UINT64_MAX: as a deadline that is "never". */
-uint64_t mul_div_floor(uint64_t a, uint64_t b, uint64_t c);
+ * 2^64, is UINT64_MAX: as a deadline that is "never". Inline where the product has 64 bits: counters are read so. */
+uint64_t mul_div_floor_wide(uint64_t a, uint64_t b, uint64_t c);
+
+static inline uint64_t mul_div_floor(uint64_t a, uint64_t b, uint64_t c)
+{
+	uint64_t product;
+
+	return __builtin_mul_overflow(a, b, &product) ? mul_div_floor_wide(a, b, c) : product / c;
+}
+
 uint64_t mul_div_ceil(uint64_t a, uint64_t b, uint64_t c);
 
 /* (high * 2^64 + low) / divisor, rounded down, and the remainder. high < divisor, so that the quotient fits 64 bits. */

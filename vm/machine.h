@@ -90,7 +90,7 @@ struct machine {
 	uint64_t polls, quiet_polls; /* so far; in a row without a byte */
 	uint64_t timer_for_ns;  /* the guest deadline that timer_tsc belongs to */
 	uint64_t timer_tsc;     /* the host deadline that it stands for */
-	uint64_t armed_tsc;     /* what the host timer is set to; 0: nothing */
+	uint64_t armed_for_ns;  /* the guest deadline that the engine's deadline is set for; 0: none, or the next poll is at another time */
 	uint64_t breath_tsc;    /* the timer ends no run of the guest before this */
 	uint64_t interrupted_tsc, interrupted_rip, interrupted_injections; /* at the last exit by the timer */
 	enum machine_end end;

@@ -40,7 +40,7 @@ void machine_bend(struct machine *machine, struct rate rate)
 	line_bend(&machine->line, machine->host_tsc, rate);
 	machine->bend_tsc = machine->host_tsc;
 	machine->bend_ns = machine->now_ns;
-	machine->timer_for_ns = 0; /* the same guest deadline is at another host TSC now */
+	machine->timer_for_ns = machine->armed_for_ns = 0; /* the same guest deadline is at another host TSC now */
 	machine_update_tsc(machine);
 }
 
@@ -58,17 +58,21 @@ static uint64_t next_deadline(struct machine *machine)
 	return reached(machine->timer_tsc, machine->next_poll_tsc) ? machine->next_poll_tsc : machine->timer_tsc;
 }
 
-/* The guest's next run ends at the next deadline. */
-static void arm_guest(struct machine *machine)
+static __attribute__((noinline)) void arm_anew(struct machine *machine)
 {
 	uint64_t deadline = next_deadline(machine);
 
-	if (deadline != machine->armed_tsc) {
-		machine->armed_tsc = deadline;
-		if (!reached(deadline, machine->breath_tsc))
-			deadline = machine->breath_tsc;
-		machine->ops->set_deadline(&machine->vcpu, deadline + machine->base_tsc);
-	}
+	machine->armed_for_ns = machine->timer_for_ns;
+	if (!reached(deadline, machine->breath_tsc))
+		deadline = machine->breath_tsc;
+	machine->ops->set_deadline(&machine->vcpu, deadline + machine->base_tsc);
+}
+
+/* The guest's next run ends at the next deadline. Nothing is to be done where that is the one that was set already. */
+static void arm_guest(struct machine *machine)
+{
+	if (event_next_ns(&machine->events) != machine->armed_for_ns)
+		arm_anew(machine);
 }
 
 /* Events that come faster than Foliot can serve them, as a PIT's at a rate of 100000, would end each run before the guest's first instruction.
@@ -91,7 +95,7 @@ static void take_deadline(struct machine *machine, enum vcpu_exit_kind kind)
 {
 	if (kind == EXIT_HOST_INTERRUPT)
 		cpu_open_interrupts();
-	machine->armed_tsc = 0;
+	machine->armed_for_ns = 0;
 	leave_breath(machine);
 }
 
@@ -120,7 +124,7 @@ static void wait(struct machine *machine)
 {
 	timer_arm(next_deadline(machine) + machine->base_tsc);
 	cpu_wait_for_interrupt();
-	machine->armed_tsc = 0;
+	machine->armed_for_ns = 0;
 	read_now(machine, rdtsc() - machine->base_tsc);
 }
 
@@ -168,6 +172,7 @@ static void poll(struct machine *machine)
 	bool quiet = machine->quiet_polls >= QUIET_POLLS;
 
 	machine->next_poll_tsc = machine->host_tsc + (quiet ? machine->quiet_period_tsc : machine->poll_period_tsc);
+	machine->armed_for_ns = 0;
 	machine->quiet_polls = console_poll(machine) ? 0 : machine->quiet_polls + 1;
 	interrupts_report_nmi();
 	if (!(machine->polls++ % POLLS_PER_BED_CLOCK))

@@ -30,6 +30,7 @@ void vmx_want_window(struct vcpu *vcpu, bool want)
 		vmx->primary |= VMX_PRIMARY_WINDOW;
 	else
 		vmx->primary &= ~VMX_PRIMARY_WINDOW;
+	vmx->changed = true;
 }
 
 void vmx_inject(struct vcpu *vcpu, uint8_t vector)
@@ -38,6 +39,7 @@ void vmx_inject(struct vcpu *vcpu, uint8_t vector)
 
 	ASSERT(!(vmx->event & VMX_EVENT_VALID));
 	vmx->event = vector | VMX_EVENT_INTERRUPT | VMX_EVENT_VALID;
+	vmx->changed = true;
 }
 
 /* Takes the place of an event whose delivery met this exception, as on the bare processor: a fault comes again with its instruction, an
@@ -47,6 +49,7 @@ void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
+	vmx->changed = true;
 	vmx->event = vector | VMX_EVENT_EXCEPTION | VMX_EVENT_VALID;
 	if (error_code != NO_ERROR_CODE) {
 		vmx->event |= VMX_EVENT_ERROR_CODE;
@@ -64,7 +67,10 @@ void vmx_advance(struct vcpu *vcpu, unsigned bytes)
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
 	vcpu->registers.rip += bytes;
-	vmx->interruptibility &= ~SHADOW;
+	if (vmx->interruptibility & SHADOW) {
+		vmx->interruptibility &= ~SHADOW;
+		vmx->changed = true;
+	}
 	if (vmx->rip_wraps)
 		vcpu->registers.rip &= 0xffffffff;
 	if (vcpu->registers.rflags & (RFLAGS_RF | RFLAGS_TF)) {
@@ -85,19 +91,9 @@ static bool is_of_instruction(uint32_t event)
 
 void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields)
 {
-	vmx->event = 0;
 	if (!(fields->idt_vectoring & VMX_EVENT_VALID) || is_of_instruction(fields->idt_vectoring))
 		return;
 	vmx->event = fields->idt_vectoring & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE | 0x7ff);
 	vmx->event_error = fields->idt_vectoring_error;
-}
-
-uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t deadline_host_tsc, unsigned shift)
-{
-	uint64_t left = deadline_host_tsc - now_host_tsc, round = (1ull << shift) - 1;
-
-	if ((int64_t)left <= 0)
-		return 0;
-	left = (left + (now_host_tsc & round) + round) >> shift; /* whole ticks of the timer, counted from the one that now is in */
-	return left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+	vmx->changed = true;
 }

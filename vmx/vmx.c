@@ -101,7 +101,7 @@ static void vmx_vcpu_init(struct vcpu *vcpu, const struct vcpu_start *start)
 	*vmx = (struct vmx_vcpu){ .vmcs_hpa = vmx->vmcs_hpa, .launched = vmx->launched, .exit = vmx->exit };
 	vcpu->engine = vmx;
 	vcpu->registers = (struct vcpu_registers){ .rip = 0xfff0, .rflags = 2 };
-	vmx->primary = vmx->primary_written = controls.words[WORD_PRIMARY];
+	vmx->primary = controls.words[WORD_PRIMARY];
 	state_init_controls(vmx, &controls);
 	state_init_host();
 	state_init_reset();
@@ -127,50 +127,60 @@ static void change_debug(struct vmx_vcpu *vmx)
 	vmx->clears_gd = false;
 }
 
-static void write_changes(struct vmx_vcpu *vmx, const struct vcpu_registers *registers)
+static __attribute__((noinline)) void write_changed(struct vmx_vcpu *vmx)
+{
+	vmwrite(VMCS_PRIMARY_CONTROLS, vmx->primary);
+	if (vmx->interruptibility != vmread(VMCS_GUEST_INTERRUPTIBILITY)) { /* a shadow ended: what it held back did too */
+		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmx->interruptibility);
+		vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
+	}
+	vmwrite(VMCS_ENTRY_EVENT, vmx->event);
+	if (vmx->event & VMX_EVENT_ERROR_CODE)
+		vmwrite(VMCS_ENTRY_ERROR_CODE, vmx->event_error);
+	if (vmx->dr6_sets || vmx->clears_gd)
+		change_debug(vmx);
+	vmx->changed = false;
+}
+
+static void write_state(struct vmx_vcpu *vmx, const struct vcpu_registers *registers)
 {
 	vmwrite(VMCS_GUEST_RIP, registers->rip);
 	if (registers->gpr[RSP] != vmx->rsp_written)
 		vmwrite(VMCS_GUEST_RSP, registers->gpr[RSP]);
 	if (registers->rflags != vmx->rflags_written)
 		vmwrite(VMCS_GUEST_RFLAGS, registers->rflags);
-	if (vmx->primary != vmx->primary_written)
-		vmwrite(VMCS_PRIMARY_CONTROLS, vmx->primary_written = vmx->primary);
-	if (vmx->interruptibility != vmx->interruptibility_written) { /* a shadow ended: what it held back did too */
-		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmx->interruptibility);
-		vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
-	}
-	if (vmx->event & VMX_EVENT_VALID) {
-		vmwrite(VMCS_ENTRY_EVENT, vmx->event);
-		vmwrite(VMCS_ENTRY_ERROR_CODE, vmx->event_error);
-	}
-	if (vmx->dr6_sets || vmx->clears_gd)
-		change_debug(vmx);
+	if (vmx->changed)
+		write_changed(vmx);
 	if (has(WORD_PIN, VMX_PIN_PREEMPTION_TIMER))
 		vmwrite(VMCS_PREEMPTION_TIMER, vmx_timer_count(rdtsc(), vmx->deadline_host_tsc, timer_shift));
 }
 
 static void read_state(struct vmx_vcpu *vmx, struct vcpu_registers *registers)
 {
-	registers->rip = vmread(VMCS_GUEST_RIP);
+	uint64_t rip = vmread(VMCS_GUEST_RIP);
+
+	registers->rip = rip;
 	registers->gpr[RSP] = vmx->rsp_written = vmread(VMCS_GUEST_RSP);
 	registers->rflags = vmx->rflags_written = vmread(VMCS_GUEST_RFLAGS);
-	vmx->interruptibility = vmx->interruptibility_written = (uint32_t)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	vmx->rip_wraps = registers->rip - 0xfffffff0u < 16 && !(vmread(VMCS_GUEST_CS_RIGHTS) & VMX_RIGHTS_LONG);
+	vmx->interruptibility = (uint32_t)vmread(VMCS_GUEST_INTERRUPTIBILITY);
+	vmx->rip_wraps = rip - 0xfffffff0u < 16 && !(vmread(VMCS_GUEST_CS_RIGHTS) & VMX_RIGHTS_LONG);
+	vmx->event = 0;
 }
 
 /* Each field is read where the reason makes it valid (SDM 3C 28.2). */
 static void read_exit(struct vmx_exit_fields *fields)
 {
-	fields->reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+	uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON), vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING);
+
+	fields->reason = reason;
 	fields->qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	fields->idt_vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING);
 	fields->length = (uint32_t)vmread(VMCS_EXIT_LENGTH);
-	if (fields->idt_vectoring & VMX_EVENT_ERROR_CODE)
+	fields->idt_vectoring = vectoring;
+	if (vectoring)
 		fields->idt_vectoring_error = (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR);
-	if (fields->reason == VMX_REASON_EPT_VIOLATION) {
+	if (reason == VMX_REASON_EPT_VIOLATION) {
 		fields->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	} else if (fields->reason == VMX_REASON_EXCEPTION) {
+	} else if (reason == VMX_REASON_EXCEPTION) {
 		fields->event = (uint32_t)vmread(VMCS_EXIT_EVENT);
 		fields->error_code = (uint32_t)vmread(VMCS_EXIT_ERROR_CODE);
 	}
@@ -198,7 +208,7 @@ static void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	struct vmx_vcpu *vmx = &the_vcpu;
 
-	write_changes(vmx, &vcpu->registers);
+	write_state(vmx, &vcpu->registers);
 	if (!vmx_enter(&vcpu->registers, vmx->launched, &exit->host_tsc)) {
 		fail_at_once(vmx, exit);
 		return;
@@ -206,7 +216,8 @@ static void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 	vmx->launched = true;
 	read_state(vmx, &vcpu->registers);
 	read_exit(&vmx->exit);
-	vmx_requeue_event(vmx, &vmx->exit);
+	if (vmx->exit.idt_vectoring & VMX_EVENT_VALID)
+		vmx_requeue_event(vmx, &vmx->exit);
 	vmx_decode_exit(&vmx->exit, exit);
 	if (vmx->exit.reason == VMX_REASON_EXCEPTION)
 		finish_exception(&vmx->exit, exit);
@@ -214,7 +225,7 @@ static void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 
 static void vmx_set_deadline(struct vcpu *vcpu, uint64_t host_tsc)
 {
-	vmx_of(vcpu)->deadline_host_tsc = host_tsc;
+	vmx_of(vcpu)->deadline_host_tsc = vmx_timer_moment(host_tsc, timer_shift);
 	if (!has(WORD_PIN, VMX_PIN_PREEMPTION_TIMER))
 		timer_arm(host_tsc);
 }
@@ -223,6 +234,7 @@ static void vmx_set_tsc(struct vcpu *vcpu, const struct vcpu_tsc *tsc)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
 
+	vmx->changed = true;
 	vmwrite(VMCS_TSC_OFFSET, tsc->offset);
 	if (tsc->exits) {
 		vmx->primary |= VMX_PRIMARY_RDTSC;

@@ -26,17 +26,18 @@ struct vmx_exit_fields {
 struct vmx_vcpu {
 	uint64_t vmcs_hpa;
 	bool launched;
-	uint32_t primary, primary_written;
-	uint32_t interruptibility, interruptibility_written;
-	uint32_t event, event_error;  /* to be delivered by the next entry, where VMX_EVENT_VALID is set */
-	uint32_t secondary;
+	bool changed;                 /* one of the next five was, or an event waits */
+	uint32_t primary;
+	uint32_t interruptibility;
 	uint64_t dr6_sets;            /* bits that the next entry sets in DR6 */
 	bool clears_gd;               /* and whether it clears DR7.GD */
+	uint32_t event, event_error;  /* to be delivered by the next entry, where VMX_EVENT_VALID is set */
+	uint32_t secondary;
 	bool rip_wraps;               /* the instruction ends at 4 GiB or beyond, in code that is not 64-bit */
 	uint64_t rsp_written, rflags_written;
-	uint64_t deadline_host_tsc;   /* for the preemption timer */
+	uint64_t deadline_host_tsc;   /* for the preemption timer, a whole number of its ticks */
 	struct vmx_exit_fields exit;  /* of the last exit, for the dump */
-	uint32_t instruction_error;   /* of an entry that failed at once (SDM 3C 32.4); 0: none */
+	uint32_t instruction_error;   /* of an entry that failed at once (SDM 3C 31.4); 0: none */
 };
 
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
@@ -73,6 +74,18 @@ void vmx_advance(struct vcpu *vcpu, unsigned bytes);
 /* The event whose delivery the exit interrupted is to be delivered again, where it does not happen by itself. */
 void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields);
 
-/* What the preemption timer has to count from now on to end at the deadline or, by less than 2^shift TSC ticks, after it. It counts each change of
- * the TSC's bit number shift (SDM 3C 27.5.1). At most 2^32 - 1: the guest then leaves early, and is entered again. */
-uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t deadline_host_tsc, unsigned shift);
+/* The preemption timer counts each change of the TSC's bit number shift (SDM 3C 27.5.1): the first moment at or after host_tsc that it can tell. */
+static inline uint64_t vmx_timer_moment(uint64_t host_tsc, unsigned shift)
+{
+	return ((host_tsc - 1) | ((1ull << shift) - 1)) + 1;
+}
+
+/* What it has to count from now on to end at that moment, 0 where it is past. At most 2^32 - 1: the guest then leaves early, and is entered again. */
+static inline uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t moment, unsigned shift)
+{
+	int64_t left = (int64_t)(moment - (now_host_tsc >> shift << shift));
+
+	if (left <= 0)
+		return 0;
+	return left >> shift > UINT32_MAX ? UINT32_MAX : (uint32_t)(left >> shift);
+}
