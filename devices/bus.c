@@ -42,7 +42,9 @@ static bool takes_whole(const struct port_range *range, uint16_t port, unsigned 
 
 static uint32_t all_ones(unsigned bytes)
 {
-	return UINT32_MAX >> (32 - 8 * bytes);
+	static const uint32_t masks[5] = { 0, 0xff, 0xffff, 0xffffff, 0xffffffff };
+
+	return masks[bytes];
 }
 
 static void count_unclaimed(struct bus *bus, uint16_t port)

@@ -161,7 +161,7 @@ static void program_0(struct pit *pit, uint8_t control, uint64_t now_ns)
 	follow(pit, PIT_STOPPED, now_ns);
 }
 
-static void write_counter(struct pit *pit, unsigned channel, uint8_t byte, uint64_t now_ns)
+static __attribute__((noinline)) void write_counter(struct pit *pit, unsigned channel, uint8_t byte, uint64_t now_ns)
 {
 	if (channel == 0)
 		write_counter_0(pit, byte, now_ns);
@@ -169,7 +169,7 @@ static void write_counter(struct pit *pit, unsigned channel, uint8_t byte, uint6
 		pit_counter_write(&pit->counters[channel], byte, now_ns);
 }
 
-static void read_back(struct pit *pit, uint8_t command, uint64_t now_ns)
+static __attribute__((noinline)) void read_back(struct pit *pit, uint8_t command, uint64_t now_ns)
 {
 	for (unsigned channel = 0; channel < 3; channel++) {
 		if (!(command >> channel & 2))
@@ -181,7 +181,7 @@ static void read_back(struct pit *pit, uint8_t command, uint64_t now_ns)
 	}
 }
 
-static void program(struct pit *pit, unsigned channel, uint8_t control, uint64_t now_ns)
+static __attribute__((noinline)) void program(struct pit *pit, unsigned channel, uint8_t control, uint64_t now_ns)
 {
 	if (channel == 0)
 		program_0(pit, control, now_ns);

@@ -275,7 +275,7 @@ static uint16_t value_shown(struct pit_counter *counter, uint64_t now_ns)
 	return counter->control & CONTROL_BCD ? to_bcd(value) : (uint16_t)value;
 }
 
-uint8_t pit_counter_read(struct pit_counter *counter, uint64_t now_ns)
+uint32_t pit_counter_read(struct pit_counter *counter, uint64_t now_ns)
 {
 	uint16_t value;
 	bool msb;

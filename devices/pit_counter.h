@@ -60,9 +60,9 @@ void pit_counter_reset(struct pit_counter *counter);
 /* A control word for this counter: not a latch, not a read-back. */
 void pit_counter_program(struct pit_counter *counter, uint8_t control, uint64_t now_ns);
 
-/* A byte for the counter's port. */
+/* A byte for the counter's port, and one from it. */
 enum pit_change pit_counter_write(struct pit_counter *counter, uint8_t byte, uint64_t now_ns);
-uint8_t pit_counter_read(struct pit_counter *counter, uint64_t now_ns);
+uint32_t pit_counter_read(struct pit_counter *counter, uint64_t now_ns);
 
 /* The counter latch command and the read-back command; an earlier latch that was not read yet stays. */
 void pit_counter_latch_count(struct pit_counter *counter, uint64_t now_ns);

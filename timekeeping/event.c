@@ -10,6 +10,11 @@ void event_init(struct event *event, void (*fire)(void *owner, uint64_t now_ns),
 	*event = (struct event){ .due_ns = EVENT_NEVER, .fire = fire, .owner = owner };
 }
 
+static void head_changed(struct event_queue *queue)
+{
+	queue->after_next_ns = (queue->head ? queue->head->due_ns : EVENT_NEVER) + 1;
+}
+
 static void take_out(struct event_queue *queue, struct event *event)
 {
 	struct event **link = &queue->head;
@@ -18,6 +23,7 @@ static void take_out(struct event_queue *queue, struct event *event)
 		link = &(*link)->next;
 	*link = event->next;
 	event->queued = false;
+	head_changed(queue);
 }
 
 void event_cancel(struct event_queue *queue, struct event *event)
@@ -41,6 +47,7 @@ void event_set(struct event_queue *queue, struct event *event, uint64_t due_ns)
 	event->queued = true;
 	event->set_in_run = queue->runs;
 	*link = event;
+	head_changed(queue);
 }
 
 /* The first event that is due at now_ns and was set before this run began. */

@@ -21,6 +21,7 @@ struct event {
 /* All zero: empty. */
 struct event_queue {
 	struct event *head;
+	uint64_t after_next_ns; /* 1 ns after the earliest deadline; 0: there is none */
 	uint64_t runs;
 };
 
@@ -34,7 +35,7 @@ void event_cancel(struct event_queue *queue, struct event *event);
 /* The earliest deadline; EVENT_NEVER where there is none. */
 static inline uint64_t event_next_ns(const struct event_queue *queue)
 {
-	return queue->head ? queue->head->due_ns : EVENT_NEVER;
+	return queue->after_next_ns - 1;
 }
 
 /* Fires every event that was due at now_ns when the call began, each once and the earliest first: what is set into

@@ -167,12 +167,12 @@ static void on_port(struct machine *machine, const struct vcpu_exit *exit)
 		return;
 	}
 	value = bus_read_port(&machine->bus, exit->port.port, bytes, machine->now_ns);
-	if (bytes == 4)
-		*rax = value;
+	if (bytes == 1)
+		*rax = (*rax & ~0xffull) | (value & 0xff);
 	else if (bytes == 2)
 		*rax = (*rax & ~0xffffull) | (value & 0xffff);
 	else
-		*rax = (*rax & ~0xffull) | (value & 0xff);
+		*rax = value;
 }
 
 static void on_port_string(struct machine *machine, const struct vcpu_exit *exit)

@@ -214,7 +214,8 @@ void machine_run(struct machine *machine)
 			wait(machine);
 			continue;
 		}
-		offer_interrupt(machine);
+		if (pic_pending(&machine->pic) || machine->window)
+			offer_interrupt(machine);
 		if (machine->halted)
 			wait(machine);
 		else

@@ -26,9 +26,9 @@ GPR_R15 equ 15 * 8
 
 VMCS_HOST_RSP equ 0x6c14
 
-; bool vmx_enter(struct vcpu_registers *registers, bool launched, uint64_t *host_tsc)
+; uint64_t vmx_enter(struct vcpu_registers *registers, bool launched)
 ; Interrupts are disabled on entry and on return; one of the host's ends the run and stays pending. The exit comes back at vmx_exit_entry with
-; the stack as it was at the entry. False: the entry failed before the guest's state was loaded.
+; the stack as it was at the entry. Returns the host TSC right after the exit; 0: the entry failed before the guest's state was loaded.
 global vmx_enter
 vmx_enter:
 	push rbx
@@ -37,7 +37,6 @@ vmx_enter:
 	push r13
 	push r14
 	push r15
-	push rdx
 	push rdi
 	mov eax, VMCS_HOST_RSP
 	vmwrite rax, rsp
@@ -64,7 +63,6 @@ vmx_enter:
 	vmlaunch
 .failed:
 	pop rdi
-	pop rdx
 	xor eax, eax
 	jmp leave_enter
 
@@ -89,10 +87,8 @@ vmx_exit_entry:
 	mov [rdi + GPR_R14], r14
 	mov [rdi + GPR_R15], r15
 	pop rdi
-	pop rcx
-	mov [rcx], eax
-	mov [rcx + 4], edx
-	mov eax, 1
+	shl rdx, 32
+	or rax, rdx
 leave_enter:
 	pop r15
 	pop r14

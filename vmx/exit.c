@@ -5,21 +5,22 @@
 
 #include "vmx/vmcs.h"
 
-#define REASON_BITS 0xffffu
 #define ERROR_WRITE (1u << 1)
 #define ERROR_USER (1u << 2)
 #define ERROR_FETCH (1u << 4)
 
-static void decode_exception(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+static void decode_exception(struct vcpu_exit *exit)
 {
-	exit->kind = VMX_EVENT_TYPE(fields->event) == VMX_EVENT_TYPE_NMI ? EXIT_HOST_NMI : EXIT_EXCEPTION;
-	exit->exception.vector = (uint8_t)fields->event;
-	exit->exception.error = fields->event & VMX_EVENT_ERROR_CODE ? fields->error_code : 0;
+	uint32_t event = (uint32_t)vmread(VMCS_EXIT_EVENT);
+
+	exit->kind = VMX_EVENT_TYPE(event) == VMX_EVENT_TYPE_NMI ? EXIT_HOST_NMI : EXIT_EXCEPTION;
+	exit->exception.vector = (uint8_t)event;
+	exit->exception.error = event & VMX_EVENT_ERROR_CODE ? (uint32_t)vmread(VMCS_EXIT_ERROR_CODE) : 0;
 }
 
-static void decode_port(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+static void decode_port(struct vcpu_exit *exit)
 {
-	uint64_t q = fields->qualification;
+	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
 
 	exit->kind = q & VMX_IO_STRING ? EXIT_PORT_STRING : EXIT_PORT;
 	exit->port.port = (uint16_t)(q >> 16);
@@ -29,47 +30,44 @@ static void decode_port(const struct vmx_exit_fields *fields, struct vcpu_exit *
 }
 
 /* The error code as AMD-V gives it for a nested page fault: every such access counts as a user's, and P is set where something is mapped. */
-static void decode_memory(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+static void decode_memory(uint32_t idt_vectoring, struct vcpu_exit *exit)
 {
-	uint64_t q = fields->qualification;
+	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
 
 	exit->kind = EXIT_MEMORY;
-	exit->memory.gpa = fields->gpa;
+	exit->memory.gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
 	exit->memory.error = ERROR_USER | (q & VMX_EPT_MAPPED ? 1u : 0) | (q & VMX_EPT_WRITE ? ERROR_WRITE : 0) |
 			     (q & VMX_EPT_FETCH ? ERROR_FETCH : 0);
 	exit->memory.walking = q & VMX_EPT_LINEAR && !(q & VMX_EPT_FINAL);
-	exit->memory.delivering = fields->idt_vectoring & VMX_EVENT_VALID;
+	exit->memory.delivering = idt_vectoring & VMX_EVENT_VALID;
 }
 
-static void decode_unknown(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+static void decode_unknown(uint32_t reason, struct vcpu_exit *exit)
 {
-	exit->kind = fields->reason & VMX_REASON_ENTRY_FAILED ? EXIT_INVALID_STATE : EXIT_UNKNOWN;
-	exit->code = fields->reason;
+	exit->kind = reason & VMX_REASON_ENTRY_FAILED ? EXIT_INVALID_STATE : EXIT_UNKNOWN;
+	exit->code = reason;
 }
 
 /* Only MOV to CR0 or CR4 and LMSW exit: the rest is the guest's own. */
-static void decode_cr(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+static void decode_cr(struct vcpu_exit *exit)
 {
-	unsigned type = VMX_CR_TYPE(fields->qualification), number = VMX_CR_NUMBER(fields->qualification);
+	uint64_t q = vmread(VMCS_EXIT_QUALIFICATION);
+	unsigned type = VMX_CR_TYPE(q), number = VMX_CR_NUMBER(q);
 
 	if (type == VMX_CR_LMSW || (type == VMX_CR_MOV_TO && (number == 0 || number == 4))) {
 		exit->kind = EXIT_WRITE_CR;
 		exit->cr.which = type == VMX_CR_LMSW || number == 0 ? CR0 : CR4;
 	} else {
-		decode_unknown(fields, exit);
+		decode_unknown(VMX_REASON_CR, exit);
 	}
 }
 
-void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exit)
+void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *exit)
 {
-	exit->length = fields->length;
-	if (fields->reason & VMX_REASON_ENTRY_FAILED) {
-		decode_unknown(fields, exit);
-		return;
-	}
-	switch (fields->reason & REASON_BITS) {
+	exit->length = (unsigned)vmread(VMCS_EXIT_LENGTH);
+	switch (reason) {
 	case VMX_REASON_EXCEPTION:
-		decode_exception(fields, exit);
+		decode_exception(exit);
 		break;
 	case VMX_REASON_EXTERNAL_INTERRUPT:
 	case VMX_REASON_INIT:
@@ -91,7 +89,7 @@ void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exi
 		exit->kind = EXIT_HLT;
 		break;
 	case VMX_REASON_IO:
-		decode_port(fields, exit);
+		decode_port(exit);
 		break;
 	case VMX_REASON_RDMSR:
 		exit->kind = EXIT_RDMSR;
@@ -106,10 +104,10 @@ void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exi
 		exit->kind = EXIT_RDTSCP;
 		break;
 	case VMX_REASON_EPT_VIOLATION:
-		decode_memory(fields, exit);
+		decode_memory(idt_vectoring, exit);
 		break;
 	case VMX_REASON_CR:
-		decode_cr(fields, exit);
+		decode_cr(exit);
 		break;
 	case VMX_REASON_XSETBV:
 		exit->kind = EXIT_XSETBV;
@@ -135,6 +133,6 @@ void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exi
 		exit->kind = EXIT_FORBIDDEN;
 		break;
 	default:
-		decode_unknown(fields, exit);
+		decode_unknown(VMX_REASON_CR, exit);
 	}
 }

@@ -13,6 +13,7 @@
 #define VECTOR_DB 1
 #define DR6_BS (1ull << 14)
 
+#define EVENT_BITS (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE | 0x7ffu)
 #define SHADOW (VMX_BLOCKED_BY_STI | VMX_BLOCKED_BY_MOV_SS)
 
 bool vmx_can_inject(const struct vcpu *vcpu)
@@ -62,17 +63,24 @@ void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
 		vmx->clears_gd = true;
 }
 
+/* Code that is not 64-bit goes on at 0 after 4 GiB. */
+static bool is_64_bit(void)
+{
+	return vmread(VMCS_GUEST_CS_RIGHTS) & VMX_RIGHTS_LONG;
+}
+
 void vmx_advance(struct vcpu *vcpu, unsigned bytes)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	uint64_t next_rip = vcpu->registers.rip + bytes;
 
-	vcpu->registers.rip += bytes;
+	if ((next_rip ^ vcpu->registers.rip) >> 32 && !is_64_bit())
+		next_rip &= UINT32_MAX;
+	vcpu->registers.rip = next_rip;
 	if (vmx->interruptibility & SHADOW) {
 		vmx->interruptibility &= ~SHADOW;
 		vmx->changed = true;
 	}
-	if (vmx->rip_wraps)
-		vcpu->registers.rip &= 0xffffffff;
 	if (vcpu->registers.rflags & (RFLAGS_RF | RFLAGS_TF)) {
 		vcpu->registers.rflags &= ~RFLAGS_RF;
 		if (vcpu->registers.rflags & RFLAGS_TF) {
@@ -89,11 +97,11 @@ static bool is_of_instruction(uint32_t event)
 	       VMX_EVENT_TYPE(event) == VMX_EVENT_TYPE_SOFTWARE_EXCEPTION;
 }
 
-void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields)
+void vmx_requeue_event(struct vmx_vcpu *vmx, uint32_t idt_vectoring)
 {
-	if (!(fields->idt_vectoring & VMX_EVENT_VALID) || is_of_instruction(fields->idt_vectoring))
+	if (is_of_instruction(idt_vectoring))
 		return;
-	vmx->event = fields->idt_vectoring & (VMX_EVENT_VALID | VMX_EVENT_ERROR_CODE | 0x7ff);
-	vmx->event_error = fields->idt_vectoring_error;
+	vmx->event = idt_vectoring & EVENT_BITS;
+	vmx->event_error = (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR);
 	vmx->changed = true;
 }

@@ -27,6 +27,8 @@
 #define MSR_VMX_CR4_FIXED0 0x488u
 #define CR4_VMXE (1ull << 13)
 
+#define TIMER_LONGEST (UINT32_MAX - 1)
+
 #define TSC_FRAC_BITS 48
 #define TSC_RATIO_LIMIT 65536
 
@@ -98,7 +100,7 @@ static void vmx_vcpu_init(struct vcpu *vcpu, const struct vcpu_start *start)
 {
 	struct vmx_vcpu *vmx = &the_vcpu;
 
-	*vmx = (struct vmx_vcpu){ .vmcs_hpa = vmx->vmcs_hpa, .launched = vmx->launched, .exit = vmx->exit };
+	*vmx = (struct vmx_vcpu){ .vmcs_hpa = vmx->vmcs_hpa, .launched = vmx->launched };
 	vcpu->engine = vmx;
 	vcpu->registers = (struct vcpu_registers){ .rip = 0xfff0, .rflags = 2 };
 	vmx->primary = controls.words[WORD_PRIMARY];
@@ -157,42 +159,20 @@ static void write_state(struct vmx_vcpu *vmx, const struct vcpu_registers *regis
 
 static void read_state(struct vmx_vcpu *vmx, struct vcpu_registers *registers)
 {
-	uint64_t rip = vmread(VMCS_GUEST_RIP);
-
-	registers->rip = rip;
+	registers->rip = vmread(VMCS_GUEST_RIP);
 	registers->gpr[RSP] = vmx->rsp_written = vmread(VMCS_GUEST_RSP);
 	registers->rflags = vmx->rflags_written = vmread(VMCS_GUEST_RFLAGS);
 	vmx->interruptibility = (uint32_t)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	vmx->rip_wraps = rip - 0xfffffff0u < 16 && !(vmread(VMCS_GUEST_CS_RIGHTS) & VMX_RIGHTS_LONG);
 	vmx->event = 0;
 }
 
-/* Each field is read where the reason makes it valid (SDM 3C 28.2). */
-static void read_exit(struct vmx_exit_fields *fields)
-{
-	uint32_t reason = (uint32_t)vmread(VMCS_EXIT_REASON), vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING);
-
-	fields->reason = reason;
-	fields->qualification = vmread(VMCS_EXIT_QUALIFICATION);
-	fields->length = (uint32_t)vmread(VMCS_EXIT_LENGTH);
-	fields->idt_vectoring = vectoring;
-	if (vectoring)
-		fields->idt_vectoring_error = (uint32_t)vmread(VMCS_IDT_VECTORING_ERROR);
-	if (reason == VMX_REASON_EPT_VIOLATION) {
-		fields->gpa = vmread(VMCS_GUEST_PHYSICAL_ADDRESS);
-	} else if (reason == VMX_REASON_EXCEPTION) {
-		fields->event = (uint32_t)vmread(VMCS_EXIT_EVENT);
-		fields->error_code = (uint32_t)vmread(VMCS_EXIT_ERROR_CODE);
-	}
-}
-
 /* An NMI that ended the run was taken with it, and is the host's; a #DB that did has left DR6 as it was (SDM 3C 28.1). */
-static void finish_exception(const struct vmx_exit_fields *fields, const struct vcpu_exit *exit)
+static void finish_exception(const struct vcpu_exit *exit)
 {
 	if (exit->kind == EXIT_HOST_NMI)
 		__asm__ volatile("int $2");
 	else if (exit->exception.vector == VECTOR_DB)
-		write_dr6((read_dr6() & ~DR6_B0_TO_B3) | (fields->qualification & DR6_OF_QUALIFICATION));
+		write_dr6((read_dr6() & ~DR6_B0_TO_B3) | (vmread(VMCS_EXIT_QUALIFICATION) & DR6_OF_QUALIFICATION));
 }
 
 static void fail_at_once(struct vmx_vcpu *vmx, struct vcpu_exit *exit)
@@ -207,24 +187,32 @@ static void fail_at_once(struct vmx_vcpu *vmx, struct vcpu_exit *exit)
 static void vmx_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 {
 	struct vmx_vcpu *vmx = &the_vcpu;
+	uint32_t reason, idt_vectoring;
 
 	write_state(vmx, &vcpu->registers);
-	if (!vmx_enter(&vcpu->registers, vmx->launched, &exit->host_tsc)) {
+	exit->host_tsc = vmx_enter(&vcpu->registers, vmx->launched);
+	if (!exit->host_tsc) {
 		fail_at_once(vmx, exit);
 		return;
 	}
 	vmx->launched = true;
 	read_state(vmx, &vcpu->registers);
-	read_exit(&vmx->exit);
-	if (vmx->exit.idt_vectoring & VMX_EVENT_VALID)
-		vmx_requeue_event(vmx, &vmx->exit);
-	vmx_decode_exit(&vmx->exit, exit);
-	if (vmx->exit.reason == VMX_REASON_EXCEPTION)
-		finish_exception(&vmx->exit, exit);
+	reason = (uint32_t)vmread(VMCS_EXIT_REASON);
+	idt_vectoring = (uint32_t)vmread(VMCS_IDT_VECTORING);
+	if (idt_vectoring & VMX_EVENT_VALID)
+		vmx_requeue_event(vmx, idt_vectoring);
+	vmx_decode_exit(reason, idt_vectoring, exit);
+	if (reason == VMX_REASON_EXCEPTION)
+		finish_exception(exit);
 }
 
+/* Beyond what the timer can count the guest leaves early, and is given a deadline again. */
 static void vmx_set_deadline(struct vcpu *vcpu, uint64_t host_tsc)
 {
+	uint64_t longest_tsc = (uint64_t)TIMER_LONGEST << timer_shift, now_tsc = rdtsc();
+
+	if ((int64_t)(host_tsc - now_tsc) > (int64_t)longest_tsc)
+		host_tsc = now_tsc + longest_tsc;
 	vmx_of(vcpu)->deadline_host_tsc = vmx_timer_moment(host_tsc, timer_shift);
 	if (!has(WORD_PIN, VMX_PIN_PREEMPTION_TIMER))
 		timer_arm(host_tsc);
@@ -254,11 +242,12 @@ static uint64_t read_field(void *context, uint32_t field)
 static void vmx_dump(const struct vcpu *vcpu, void (*print)(const char *line))
 {
 	const struct vmx_vcpu *vmx = vmx_of(vcpu);
-	const struct vmx_exit_fields *e = &vmx->exit;
+	uint64_t reason = vmread(VMCS_EXIT_REASON);
 	char line[120];
 
-	format(line, sizeof line, "exit reason %x qualification %lx gpa %lx event %x idt-vectoring %x", e->reason, e->qualification,
-	       e->gpa, e->event, e->idt_vectoring);
+	format(line, sizeof line, "exit reason %x qualification %lx gpa %lx event %x idt-vectoring %x", (uint32_t)reason,
+	       vmread(VMCS_EXIT_QUALIFICATION), vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (uint32_t)vmread(VMCS_EXIT_EVENT),
+	       (uint32_t)vmread(VMCS_IDT_VECTORING));
 	print(line);
 	format(line, sizeof line, "entry event %x shadow %x tsc_offset %lx primary %08x secondary %08x", vmx->event, vmx->interruptibility,
 	       vmread(VMCS_TSC_OFFSET), vmx->primary, controls.words[WORD_SECONDARY]);
@@ -270,7 +259,7 @@ static void vmx_dump(const struct vcpu *vcpu, void (*print)(const char *line))
 		format(line, sizeof line, "VM-instruction error %u: %s", vmx->instruction_error, vmx_instruction_error(vmx->instruction_error));
 		print(line);
 	}
-	if (vmx->instruction_error || e->reason & VMX_REASON_ENTRY_FAILED)
+	if (vmx->instruction_error || reason & VMX_REASON_ENTRY_FAILED)
 		vmx_check(read_field, NULL, print);
 }
 

@@ -10,18 +10,6 @@
 
 extern const struct virt_ops vmx_ops;
 
-/* What the processor said about an exit. Only the fields that its reason makes valid are read. */
-struct vmx_exit_fields {
-	uint32_t reason;
-	uint32_t length;        /* of the instruction in bytes */
-	uint32_t event;         /* of an exception or NMI */
-	uint32_t error_code;    /* of that */
-	uint32_t idt_vectoring; /* the event whose delivery the exit interrupted */
-	uint32_t idt_vectoring_error;
-	uint64_t qualification;
-	uint64_t gpa;
-};
-
 /* The engine's own part of a vCPU. Between exits these copies of VMCS fields count; the entry writes those that changed. */
 struct vmx_vcpu {
 	uint64_t vmcs_hpa;
@@ -33,10 +21,8 @@ struct vmx_vcpu {
 	bool clears_gd;               /* and whether it clears DR7.GD */
 	uint32_t event, event_error;  /* to be delivered by the next entry, where VMX_EVENT_VALID is set */
 	uint32_t secondary;
-	bool rip_wraps;               /* the instruction ends at 4 GiB or beyond, in code that is not 64-bit */
 	uint64_t rsp_written, rflags_written;
 	uint64_t deadline_host_tsc;   /* for the preemption timer, a whole number of its ticks */
-	struct vmx_exit_fields exit;  /* of the last exit, for the dump */
 	uint32_t instruction_error;   /* of an entry that failed at once (SDM 3C 31.4); 0: none */
 };
 
@@ -45,8 +31,8 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 	return vcpu->engine;
 }
 
-/* vmx/entry.asm. Puts the host TSC right after the exit into *host_tsc. False: VMLAUNCH or VMRESUME failed at once. */
-bool vmx_enter(struct vcpu_registers *registers, bool launched, uint64_t *host_tsc);
+/* vmx/entry.asm. Returns the host TSC right after the exit. 0: VMLAUNCH or VMRESUME failed at once. */
+uint64_t vmx_enter(struct vcpu_registers *registers, bool launched);
 void vmx_exit_entry(void);
 
 /* vmx/ept.c: the extended page tables (SDM 3C 30.3). */
@@ -61,8 +47,8 @@ uint64_t ept_read64(uint64_t gpa);
 uint64_t vmx_io_bitmaps_hpa(void);
 uint64_t vmx_msr_bitmap_hpa(void);
 
-/* vmx/exit.c: from what the processor said to the exits that vm/ knows. */
-void vmx_decode_exit(const struct vmx_exit_fields *fields, struct vcpu_exit *exit);
+/* vmx/exit.c: from what the VMCS says to the exits that vm/ knows. It is given the fields that every exit needs. */
+void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *exit);
 
 /* vmx/inject.c */
 bool vmx_can_inject(const struct vcpu *vcpu);
@@ -72,7 +58,7 @@ void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 void vmx_advance(struct vcpu *vcpu, unsigned bytes);
 
 /* The event whose delivery the exit interrupted is to be delivered again, where it does not happen by itself. */
-void vmx_requeue_event(struct vmx_vcpu *vmx, const struct vmx_exit_fields *fields);
+void vmx_requeue_event(struct vmx_vcpu *vmx, uint32_t idt_vectoring);
 
 /* The preemption timer counts each change of the TSC's bit number shift (SDM 3C 27.5.1): the first moment at or after host_tsc that it can tell. */
 static inline uint64_t vmx_timer_moment(uint64_t host_tsc, unsigned shift)
@@ -80,12 +66,10 @@ static inline uint64_t vmx_timer_moment(uint64_t host_tsc, unsigned shift)
 	return ((host_tsc - 1) | ((1ull << shift) - 1)) + 1;
 }
 
-/* What it has to count from now on to end at that moment, 0 where it is past. At most 2^32 - 1: the guest then leaves early, and is entered again. */
+/* What it has to count from now on to end at that moment, 0 where it is past. The moment must be less than 2^32 of its ticks away. */
 static inline uint32_t vmx_timer_count(uint64_t now_host_tsc, uint64_t moment, unsigned shift)
 {
-	int64_t left = (int64_t)(moment - (now_host_tsc >> shift << shift));
+	int64_t left = (int64_t)(moment - (now_host_tsc & -(1ull << shift)));
 
-	if (left <= 0)
-		return 0;
-	return left >> shift > UINT32_MAX ? UINT32_MAX : (uint32_t)(left >> shift);
+	return left > 0 ? (uint32_t)((uint64_t)left >> shift) : 0;
 }

@@ -71,6 +71,11 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf)
 	return c;
 }
 
+static inline bool cpu_is_amd(void)
+{
+	return cpuid(0, 0).ebx == 0x68747541; /* "Auth" */
+}
+
 /* Memory at any address, whatever is there; the compiler must not reason about it. */
 static inline uint32_t peek(uint32_t address)
 {

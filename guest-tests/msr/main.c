@@ -150,7 +150,7 @@ static void amd(void)
 {
 	uint64_t value = 0;
 
-	if (cpuid(0, 0).ebx != 0x68747541) { /* "Auth" */
+	if (!cpu_is_amd()) {
 		report_skip("not AMD's");
 		return;
 	}
