@@ -80,9 +80,9 @@ static void an_empty_bus_reads_all_ones(void **state)
 static void a_fitting_access_is_passed_whole(void **state)
 {
 	add(1, 0x100, 0x103, 4);
-	assert_int_equal(bus_read_port(&bus, 0x100, 2, 77), 0x0100);
+	assert_int_equal((uint16_t)bus_read_port(&bus, 0x100, 2, 77), 0x0100);
 	expect(0, 1, 0x100, 2, 0);
-	assert_int_equal(bus_read_port(&bus, 0x103, 1, 77), 0x03);
+	assert_int_equal((uint8_t)bus_read_port(&bus, 0x103, 1, 77), 0x03);
 	bus_write_port(&bus, 0x100, 0x11223344, 4, 77);
 	expect(2, 1, 0x100, 4, 0x11223344);
 	bus_write_port(&bus, 0x102, 0x11223344, 2, 77);
