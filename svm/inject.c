@@ -14,12 +14,15 @@
 #define DR6_BREAKPOINTS 0x200full /* B0 to B3, BD */
 #define DR7_GD (1ull << 13)
 
+#define V_IRQ_ANY_TPR (VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO(15))
+
 bool svm_can_inject(const struct vcpu *vcpu)
 {
-	const struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+	const struct svm_vcpu *svm = svm_of(vcpu);
+	const struct vmcb *vmcb = svm->vmcb;
 
 	return vcpu->registers.rflags & RFLAGS_IF && !(vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW) &&
-	       !(vmcb->event_injection & VMCB_EVENT_VALID);
+	       !(vmcb->event_injection & VMCB_EVENT_VALID) && !svm->queued;
 }
 
 static void begin_step(struct vcpu *vcpu)
@@ -57,30 +60,74 @@ void svm_want_window(struct vcpu *vcpu, bool want)
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
 	bool shadow = vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW;
 
+	if (svm_of(vcpu)->queued)
+		return;
 	if (want && shadow && vcpu->registers.rflags & RFLAGS_IF && !svm_of(vcpu)->stepping) {
 		begin_step(vcpu);
 		want = false;
 	}
 	if (want) {
-		vmcb->virtual_interrupt |= VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO(15);
+		vmcb->virtual_interrupt |= V_IRQ_ANY_TPR;
 		vmcb->intercept_misc1 |= VMCB_INTERCEPT_VINTR;
 	} else {
-		vmcb->virtual_interrupt &= ~(VMCB_V_IRQ | VMCB_V_IGN_TPR | VMCB_V_INTR_PRIO(15));
+		vmcb->virtual_interrupt &= ~V_IRQ_ANY_TPR;
 		vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_VINTR;
 	}
 }
 
+/* QEMU without KVM delivers an EVENTINJ interrupt but leaves its vector in exception_index (helper_vmrun). Where its loop ends before the next
+ * interrupt or #VMEXIT, as it does when its host is busy, cpu_handle_exception delivers it again, in the handler, though IF is 0. There an
+ * interrupt goes in by V_IRQ, which the guest takes at once; its exceptions are right. A host interrupt may come first: V_IRQ is then still set
+ * after the exit and goes in with the next run; a window that is asked for meanwhile opens after one exit more, at the latest a poll's. */
 void svm_inject(struct vcpu *vcpu, uint8_t vector)
 {
-	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
+	struct svm_vcpu *svm = svm_of(vcpu);
+	struct vmcb *vmcb = svm->vmcb;
 
-	ASSERT(!(vmcb->event_injection & VMCB_EVENT_VALID));
-	vmcb->event_injection = vector | VMCB_EVENT_INTERRUPT | VMCB_EVENT_VALID;
+	ASSERT(!(vmcb->event_injection & VMCB_EVENT_VALID) && !svm->queued);
+	if (svm->virtual_interrupts) {
+		vmcb->virtual_interrupt &= ~VMCB_V_INTR_VECTOR(0xff);
+		vmcb->virtual_interrupt |= V_IRQ_ANY_TPR | VMCB_V_INTR_VECTOR(vector);
+		vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_VINTR;
+		svm->queued = true;
+	} else {
+		vmcb->event_injection = vector | VMCB_EVENT_INTERRUPT | VMCB_EVENT_VALID;
+	}
+}
+
+/* INT n, INT3 and INTO happen again by themselves, with their instruction. */
+static bool is_of_instruction(uint64_t event)
+{
+	return VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_SOFTWARE ||
+	       (VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_EXCEPTION && ((event & 0xff) == 3 || (event & 0xff) == 4));
+}
+
+/* TCG calls the queued interrupt an exception where a nested page fault meets its delivery. With IF 1 it can be nothing else: the interrupt
+ * goes before any instruction that could fault. */
+static bool is_the_queued(const struct vcpu *vcpu, uint64_t event)
+{
+	const struct svm_vcpu *svm = svm_of(vcpu);
+	uint64_t vector = svm->vmcb->virtual_interrupt >> 32 & 0xff;
+
+	return svm->queued && vcpu->registers.rflags & RFLAGS_IF &&
+	       (event & VMCB_EVENT_VECTOR_AND_TYPE) == (VMCB_EVENT_EXCEPTION | vector);
+}
+
+void svm_requeue_event(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+	struct vmcb *vmcb = svm->vmcb;
+	uint64_t event = vmcb->exit_interrupt_info;
+
+	if (svm->queued)
+		svm->queued = vmcb->virtual_interrupt & VMCB_V_IRQ;
+	if (event & VMCB_EVENT_VALID && !is_of_instruction(event) && !is_the_queued(vcpu, event))
+		vmcb->event_injection = event;
 }
 
 /* Takes the place of an event whose delivery met this exception, as on the bare processor: a fault comes again with its instruction, an
- * interrupt that was acknowledged is lost (APM 2 8.5). Its delivery ends an interrupt shadow and, for #DB, DR7.GD (APM 2 13.1.1.4), which
- * the processor does not do by itself for an event that is injected. */
+ * interrupt that was acknowledged is lost (APM 2 8.5), but not one in V_IRQ, which waits. Its delivery ends an interrupt shadow and, for #DB,
+ * DR7.GD (APM 2 13.1.1.4), which the processor does not do by itself for an event that is injected. */
 void svm_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code)
 {
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;

@@ -68,12 +68,21 @@ static bool svm_probe(struct virt_features *features, struct refusal *why)
 	return true;
 }
 
+/* QEMU without KVM: CPUID 40000000h shows "TCGTCGTCGTCG". */
+static bool is_tcg(void)
+{
+	struct cpuid c = cpuid(0x40000000, 0);
+
+	return c.ebx == 0x54474354 && c.ecx == 0x43544743 && c.edx == 0x47435447;
+}
+
 static void svm_enable(void)
 {
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, host_hpa_of(frames_alloc(1)));
 	the_vcpu.vmcb = frames_alloc(1);
 	the_vcpu.vmcb_hpa = host_hpa_of(the_vcpu.vmcb);
+	the_vcpu.virtual_interrupts = is_tcg();
 	the_vcpu.host_vmcb_hpa = host_hpa_of(frames_alloc(1));
 	__asm__ volatile("vmsave" : : "a"(the_vcpu.host_vmcb_hpa) : "memory");
 	npt_init();
@@ -128,6 +137,7 @@ static void svm_vcpu_init(struct vcpu *vcpu, const struct vcpu_start *start)
 	memset(&vcpu->registers, 0, sizeof vcpu->registers);
 	vcpu->engine = &the_vcpu;
 	the_vcpu.stepping = false;
+	the_vcpu.queued = false;
 	init_control(vmcb);
 	init_reset_state(vmcb);
 	vcpu->registers.rflags = 2;
@@ -157,23 +167,6 @@ static void save_registers(struct vcpu_registers *registers, const struct vmcb *
 	registers->rflags = vmcb->rflags;
 }
 
-/* An event whose delivery the exit interrupted is delivered again; INT n, INT3 and INTO happen again by themselves, with their instruction. */
-static bool is_of_instruction(uint64_t event)
-{
-	return VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_SOFTWARE ||
-	       (VMCB_EVENT_TYPE(event) == VMCB_EVENT_TYPE_EXCEPTION && ((event & 0xff) == 3 || (event & 0xff) == 4));
-}
-
-static void requeue_event(struct vmcb *vmcb)
-{
-	uint64_t event = vmcb->exit_interrupt_info;
-
-	if (event & VMCB_EVENT_VALID && !is_of_instruction(event))
-		vmcb->event_injection = event;
-	else
-		vmcb->event_injection = 0;
-}
-
 static void svm_set_deadline(struct vcpu *vcpu, uint64_t host_tsc)
 {
 	(void)vcpu;
@@ -189,7 +182,7 @@ static void svm_run(struct vcpu *vcpu, struct vcpu_exit *exit)
 	exit->host_tsc = svm_enter(&vcpu->registers, svm->vmcb_hpa, svm->host_vmcb_hpa);
 	save_registers(&vcpu->registers, vmcb);
 	vmcb->tlb_control = VMCB_TLB_NOTHING;
-	requeue_event(vmcb);
+	svm_requeue(vcpu);
 	svm_decode_exit(vmcb, exit);
 	if (svm->stepping && svm_end_step(vcpu, exit))
 		exit->kind = EXIT_WINDOW;

@@ -16,6 +16,8 @@ struct svm_vcpu {
 	bool stepping;          /* the guest runs one instruction, to let its interrupt shadow pass */
 	bool step_had_trap_flag; /* what TF was before */
 	uint64_t step_rip, step_dr6; /* and where it was, and DR6 */
+	bool virtual_interrupts; /* external interrupts go in by V_IRQ: see svm/inject.c */
+	bool queued;             /* one has, and the guest has not taken it yet */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
@@ -44,6 +46,19 @@ void svm_want_window(struct vcpu *vcpu, bool want);
 void svm_inject(struct vcpu *vcpu, uint8_t vector);
 void svm_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 void svm_advance(struct vcpu *vcpu, unsigned bytes);
+
+void svm_requeue_event(struct vcpu *vcpu);
+
+/* After an exit, whose registers are saved: an event that went in, or met the exit in its delivery, and is still owed to the guest goes in
+ * with the next run. */
+static inline void svm_requeue(struct vcpu *vcpu)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+
+	svm->vmcb->event_injection = 0;
+	if (svm->queued || svm->vmcb->exit_interrupt_info & VMCB_EVENT_VALID)
+		svm_requeue_event(vcpu);
+}
 
 /* Ends a single step, if one was on. True: the exit was the step's own #DB and nothing else is to be done. */
 bool svm_end_step(struct vcpu *vcpu, const struct vcpu_exit *exit);

@@ -49,6 +49,7 @@
 #define VMCB_V_INTR_PRIO(n) ((uint64_t)(n) << 16)
 #define VMCB_V_IGN_TPR (1ull << 20)
 #define VMCB_V_INTR_MASKING (1ull << 24)
+#define VMCB_V_INTR_VECTOR(vector) ((uint64_t)(vector) << 32)
 
 #define VMCB_INTERRUPT_SHADOW 1ull
 #define VMCB_NESTED_PAGING 1ull
@@ -56,6 +57,7 @@
 /* event_injection and exit_interrupt_info (APM 2 15.20) */
 #define VMCB_EVENT_VALID (1ull << 31)
 #define VMCB_EVENT_ERROR_CODE (1ull << 11)
+#define VMCB_EVENT_VECTOR_AND_TYPE 0x7ffull
 #define VMCB_EVENT_TYPE(event) (((event) >> 8) & 7)
 #define VMCB_EVENT_INTERRUPT (0ull << 8)
 #define VMCB_EVENT_EXCEPTION (3ull << 8)

@@ -2,7 +2,8 @@
  *
  * Claims about svm/inject.c and svm/exit.c, which touch nothing but the VMCB: an exception that is raised takes DR7.GD and the interrupt shadow with
  * it and leaves RF as the processor would; a finished instruction traps where TF is set; a single step of Foliot's own shows the guest nothing,
- * loses none of its breakpoints, and is made again if it did not come to be; a fault in an event's delivery is told from an instruction's. */
+ * loses none of its breakpoints, and is made again if it did not come to be; an event that an exit meets goes in again, once; a fault in an
+ * event's delivery is told from an instruction's. */
 #include "svm/svm.h"
 
 #include "tests/support.h"
@@ -151,6 +152,111 @@ static void test_memory_exits(void **state)
 	assert_true(exit.memory.walking);
 }
 
+static void inject_queued(uint8_t vector)
+{
+	engine.virtual_interrupts = true;
+	vmcb.virtual_interrupt = VMCB_V_INTR_MASKING | VMCB_V_INTR_VECTOR(0xff);
+	vmcb.intercept_misc1 = VMCB_INTERCEPT_VINTR; /* of a window */
+	svm_inject(&vcpu, vector);
+	assert_int_equal(vmcb.virtual_interrupt, VMCB_V_INTR_MASKING | 0x1f0100 | VMCB_V_INTR_VECTOR(vector));
+	assert_false(vmcb.event_injection || vmcb.intercept_misc1);
+	assert_false(svm_can_inject(&vcpu));
+}
+
+static void take_queued(void)
+{
+	vmcb.virtual_interrupt &= ~VMCB_V_IRQ;
+	vcpu.registers.rflags &= ~IF;
+	svm_requeue(&vcpu);
+	assert_false(engine.queued || vmcb.event_injection);
+}
+
+static void test_injection(void **state)
+{
+	(void)state;
+	svm_inject(&vcpu, 0x30);
+	assert_int_equal(vmcb.event_injection, 0x80000030);
+	assert_false(vmcb.virtual_interrupt || svm_can_inject(&vcpu));
+	svm_requeue(&vcpu); /* taken */
+	assert_false(vmcb.event_injection);
+	assert_true(svm_can_inject(&vcpu));
+
+	vmcb.exit_interrupt_info = 0x80000030; /* an exit in its delivery */
+	svm_requeue(&vcpu);
+	assert_int_equal(vmcb.event_injection, 0x80000030);
+	vmcb.exit_interrupt_info = 0x123480000b00ull | GP;
+	svm_requeue(&vcpu);
+	assert_int_equal(vmcb.event_injection, 0x123480000b00ull | GP);
+
+	for (unsigned type = 3; type <= 4; type++) { /* INT3; INT n */
+		vmcb.exit_interrupt_info = VMCB_EVENT_VALID | type << 8 | 3;
+		svm_requeue(&vcpu);
+		assert_false(vmcb.event_injection);
+	}
+}
+
+/* Where interrupts go in by V_IRQ: one that is not taken yet is never lost nor doubled, whatever else is asked for. */
+static void test_queued(void **state)
+{
+	(void)state;
+	inject_queued(0x30);
+	svm_requeue(&vcpu); /* a host interrupt came first */
+	assert_true(engine.queued && vmcb.virtual_interrupt & VMCB_V_IRQ && !svm_can_inject(&vcpu));
+	for (int want = 0; want <= 1; want++) {
+		uint64_t before = vmcb.virtual_interrupt;
+
+		svm_want_window(&vcpu, want);
+		assert_true(vmcb.virtual_interrupt == before && !vmcb.intercept_misc1 && !engine.stepping);
+	}
+	take_queued();
+	assert_false(svm_can_inject(&vcpu));
+	svm_want_window(&vcpu, true);
+	assert_true(vmcb.virtual_interrupt & VMCB_V_IRQ && vmcb.intercept_misc1 & VMCB_INTERCEPT_VINTR);
+	svm_requeue(&vcpu); /* V_IRQ is set for the window */
+	assert_false(engine.queued);
+	vcpu.registers.rflags |= IF;
+	assert_true(svm_can_inject(&vcpu));
+}
+
+static void test_queued_and_exception(void **state)
+{
+	(void)state;
+	inject_queued(0x30);
+	svm_raise(&vcpu, GP, 0x1234);
+	assert_true(engine.queued && vmcb.virtual_interrupt & VMCB_V_IRQ);
+	assert_int_equal(vmcb.event_injection, 0x123480000b00ull | GP);
+	vcpu.registers.rflags &= ~IF; /* in its handler */
+	svm_requeue(&vcpu);
+	assert_true(engine.queued && !vmcb.event_injection);
+	vcpu.registers.rflags |= IF;
+	take_queued();
+}
+
+/* TCG's EXITINTINFO says "exception" where an exit meets the delivery of V_IRQ. */
+static void test_queued_meets_exit(void **state)
+{
+	(void)state;
+	inject_queued(GP); /* where an old PIC program has IRQ 5 */
+	vmcb.exit_interrupt_info = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | VMCB_EVENT_ERROR_CODE | GP;
+	svm_requeue(&vcpu);
+	assert_true(engine.queued && vmcb.virtual_interrupt & VMCB_V_IRQ && !vmcb.event_injection);
+
+	vmcb.exit_interrupt_info = VMCB_EVENT_VALID | VMCB_EVENT_EXCEPTION | 0; /* another: a true one */
+	svm_requeue(&vcpu);
+	assert_true(engine.queued && vmcb.event_injection);
+	vmcb.exit_interrupt_info = 0x123480000b00ull | GP; /* with IF 0 it is a true one too */
+	vcpu.registers.rflags &= ~IF;
+	svm_requeue(&vcpu);
+	assert_int_equal(vmcb.event_injection, 0x123480000b00ull | GP);
+	assert_true(engine.queued);
+
+	vmcb.virtual_interrupt &= ~VMCB_V_IRQ; /* the interrupt is taken, and its handler met one */
+	vcpu.registers.rflags |= IF;
+	svm_requeue(&vcpu);
+	assert_int_equal(vmcb.event_injection, 0x123480000b00ull | GP);
+	assert_false(engine.queued);
+}
+
 /* Whatever code the processor gives, it becomes an exit that vm/ has a handler for; a port access has 1, 2 or 4 bytes. */
 static void test_all_codes(void **state)
 {
@@ -180,6 +286,10 @@ int main(void)
 		cmocka_unit_test_setup(test_step_meets_breakpoint, set_up),
 		cmocka_unit_test_setup(test_step_of_stepped_guest, set_up),
 		cmocka_unit_test_setup(test_step_not_begun, set_up),
+		cmocka_unit_test_setup(test_injection, set_up),
+		cmocka_unit_test_setup(test_queued, set_up),
+		cmocka_unit_test_setup(test_queued_and_exception, set_up),
+		cmocka_unit_test_setup(test_queued_meets_exit, set_up),
 		cmocka_unit_test_setup(test_memory_exits, set_up),
 		cmocka_unit_test_setup(test_all_codes, set_up),
 	};
