@@ -72,7 +72,7 @@ PURE := $(wildcard base/format.c base/refusal.c timekeeping/*.c devices/*.c moni
 		vm/msr.c vm/port_string.c vm/run.c vm/trace_machine.c,$(wildcard vm/*.c)) \
 	boot/display.c boot/memory_map.c boot/multiboot2.c \
 	host/acpi.c host/clock_math.c host/font.c host/paging.c host/pixels.c host/rtc_date.c host/screen.c \
-	svm/exit.c svm/inject.c vmx/check.c vmx/control.c vmx/exit.c vmx/inject.c vmx/mtrr.c
+	svm/exit.c svm/inject.c vmx/check.c vmx/check_rules.c vmx/check_segments.c vmx/control.c vmx/exit.c vmx/inject.c vmx/mtrr.c
 TESTS := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 TEST_CFLAGS := -std=gnu17 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -Wall -Wextra -Werror -Wshadow \
 	-Wno-unused-parameter -I. -MMD -MP

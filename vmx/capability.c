@@ -2,11 +2,18 @@
  *
  * What this processor's VT-x can do, read from its capability MSRs (SDM 3D appendix A). */
 #include "host/cpu.h"
+#include "vmx/check.h"
 #include "vmx/control.h"
 #include "vmx/vmcs.h"
 
 #define MSR_VMX_BASIC 0x480u
 #define BASIC_TRUE_CONTROLS (1ull << 55)
+#define BASIC_ANY_ERROR_CODE (1ull << 56)
+#define MSR_VMX_MISC 0x485u
+#define MSR_VMX_CR0_FIXED0 0x486u
+#define MSR_VMX_CR0_FIXED1 0x487u
+#define MSR_VMX_CR4_FIXED0 0x488u
+#define MSR_VMX_CR4_FIXED1 0x489u
 #define MSR_VMX_SECONDARY 0x48bu
 #define MSR_VMX_EPT_VPID 0x48cu
 
@@ -52,4 +59,21 @@ bool vmx_read_capabilities(struct vmx_controls *controls, struct refusal *why)
 		return refuse(why, 224, "this processor's EPT has no four-level walk of write-back tables (IA32_VMX_EPT_VPID_CAP = "
 			      "%lxh, bits 6 and 14): use a newer processor", ept_vpid);
 	return true;
+}
+
+void vmx_read_limits(struct vmx_limits *limits)
+{
+	uint32_t widths = cpuid(0x80000008, 0).eax;
+
+	*limits = (struct vmx_limits){
+		.cr0_fixed0 = read(MSR_VMX_CR0_FIXED0),
+		.cr0_fixed1 = read(MSR_VMX_CR0_FIXED1),
+		.cr4_fixed0 = read(MSR_VMX_CR4_FIXED0),
+		.cr4_fixed1 = read(MSR_VMX_CR4_FIXED1),
+		.misc = read(MSR_VMX_MISC),
+		.any_error_code = read(MSR_VMX_BASIC) & BASIC_ANY_ERROR_CODE,
+		.physical_bits = widths & 0xff,
+		.linear_bits = widths >> 8 & 0xff,
+	};
+	read_words(limits->controls);
 }

@@ -239,6 +239,19 @@ static uint64_t read_field(void *context, uint32_t field)
 	return vmread(field);
 }
 
+static void dump_failure(const struct vmx_vcpu *vmx, void (*print)(const char *line))
+{
+	struct vmx_limits limits;
+	char line[120];
+
+	if (vmx->instruction_error) {
+		format(line, sizeof line, "VM-instruction error %u: %s", vmx->instruction_error, vmx_instruction_error(vmx->instruction_error));
+		print(line);
+	}
+	vmx_read_limits(&limits);
+	vmx_check(&limits, read_field, NULL, print);
+}
+
 static void vmx_dump(const struct vcpu *vcpu, void (*print)(const char *line))
 {
 	const struct vmx_vcpu *vmx = vmx_of(vcpu);
@@ -255,12 +268,8 @@ static void vmx_dump(const struct vcpu *vcpu, void (*print)(const char *line))
 	format(line, sizeof line, "cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx dr6 %lx dr7 %lx", state_get(vcpu, CR0), state_get(vcpu, CR2),
 	       state_get(vcpu, CR3), state_get(vcpu, CR4), state_get(vcpu, EFER), state_get(vcpu, DR6), state_get(vcpu, DR7));
 	print(line);
-	if (vmx->instruction_error) {
-		format(line, sizeof line, "VM-instruction error %u: %s", vmx->instruction_error, vmx_instruction_error(vmx->instruction_error));
-		print(line);
-	}
 	if (vmx->instruction_error || reason & VMX_REASON_ENTRY_FAILED)
-		vmx_check(read_field, NULL, print);
+		dump_failure(vmx, print);
 }
 
 const struct virt_ops vmx_ops = {
