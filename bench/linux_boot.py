@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How long a Linux kernel takes from its 32-bit entry to its init, under Foliot and bare, in the repeatable bed.
+"""How long a Linux kernel takes from its 32-bit entry to its init, under Foliot and bare, in a repeatable bed.
 
 Both ends are read off the bed's TSC, which counts the bed's instructions: the kernel's init is a program that prints
 it, and a second run of the same kernel file, with its first instructions replaced, prints it at the entry point. Under
@@ -24,7 +24,7 @@ EXACT_HOST = "host TSC 1000000000 Hz"
 ARGUMENTS = "console=ttyS0 quiet nokaslr panic=-1 pci=off nolapic noapic hpet=disable rdinit=/bin/tsc"
 
 # At the 32-bit entry: send the TSC as 8 raw bytes on COM1, low byte first, each when the transmitter is empty; then 0 to
-# port F4h. Machine code, since the kernel's own instructions are replaced by it:
+# port F4h and to Bochs' port E9h. Machine code, since the kernel's own instructions are replaced by it:
 ENTRY_STUB = bytes.fromhex(
     "fa"              # cli
     "0f31"            # rdtsc
@@ -47,6 +47,7 @@ ENTRY_STUB = bytes.fromhex(
     "74fb"            # jz drain
     "30c0"            # xor al, al
     "e6f4"            # out f4h, al
+    "e6e9"            # out e9h, al
     "f4"              # hlt
 )
 
@@ -63,11 +64,11 @@ def with_stub(kernel):
     return kernel[:at] + ENTRY_STUB + kernel[at + len(ENTRY_STUB):]
 
 
-def run(kernel, native, passes):
+def run(bed, kernel, native, passes):
     """The console's bytes of one run."""
-    words = [str(FOLIOT_RUN), "--repeatable", "--mem", "512", "--timeout", "600", "--initrd", str(INITRD)]
-    words += ["--append", ARGUMENTS]
-    words += ["--native"] if native else ["--bed", "qemu"]
+    words = [str(FOLIOT_RUN), "--bed", bed, "--repeatable", "--mem", "512", "--timeout", "900", "--initrd", str(INITRD)]
+    words += ["--append", ARGUMENTS] + (["--ips", "1000000000"] if bed == "bochs" else [])
+    words += ["--native"] if native else []
     words += ["--pass", passes] if passes else []
     with tempfile.TemporaryDirectory(prefix="foliot-bench-") as scratch:
         serial = pathlib.Path(scratch) / "serial"
@@ -80,12 +81,12 @@ def run(kernel, native, passes):
     return console
 
 
-def tsc_at_entry(native):
+def tsc_at_entry(bed, native):
     """The TSC at the kernel's 32-bit entry."""
     with tempfile.TemporaryDirectory(prefix="foliot-bench-") as scratch:
         kernel = pathlib.Path(scratch) / "vmlinuz"
         kernel.write_bytes(with_stub(KERNEL.read_bytes()))
-        console = run(kernel, native, None)
+        console = run(bed, kernel, native, None)
     if native:
         sent = console[-8:]
     else:
@@ -97,18 +98,18 @@ def tsc_at_entry(native):
     return struct.unpack("<Q", sent)[0]
 
 
-def tsc_at_init(native):
+def tsc_at_init(bed, native):
     """The TSC in the kernel's first program."""
-    console = run(KERNEL, native, r"^\d{6,}\r?$").decode("utf-8", "replace")
+    console = run(bed, KERNEL, native, r"^\d{6,}\r?$").decode("utf-8", "replace")
     if not native and EXACT_HOST not in console:
         raise Unmeasured("the bed's TSC was not calibrated to exactly 1 GHz: the guest's TSC is not the bed's")
     return int(re.search(r"^(\d{6,})\r?$", console, re.M)[1])
 
 
-def measure(native):
+def measure(native, bed="qemu"):
     """Nanoseconds of the bed from the kernel's entry to its init."""
     maker = str(ROOT / "tools" / "guest-linux")
     made = subprocess.run([maker], cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True)
     if made.returncode:
         raise Unmeasured(f"no Linux guest: {made.stderr.decode('utf-8', 'replace').strip()[-300:]}")
-    return tsc_at_init(native) - tsc_at_entry(native)
+    return tsc_at_init(bed, native) - tsc_at_entry(bed, native)

@@ -8,8 +8,10 @@ PAGE = pathlib.Path(__file__).resolve().parent.parent / "docs" / "numbers.md"
 
 HEADINGS = {
     "operations": ("operation", "bare", "Foliot", "target", "", "KVM 6.1", "Xen 4.17 HVM"),
+    "vt-x": ("operation", "bare", "Foliot", "target", "", "KVM 6.1"),
     "size": ("what", "Foliot", "target", ""),
     "linux": ("what", "bare", "Foliot", "ratio", "target", ""),
+    "linux-vt-x": ("what", "bare", "Foliot", "ratio", "target", ""),
 }
 
 

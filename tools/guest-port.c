@@ -4,7 +4,7 @@
  * same program by its other name, prints the time-stamp counter. It is static and without a C library, so that any x86
  * compiler makes it: Linux system calls only. */
 
-enum { SYS_WRITE = 1, SYS_EXIT = 60, SYS_IOPL = 172 };
+enum { SYS_WRITE = 1, SYS_PAUSE = 34, SYS_GETPID = 39, SYS_EXIT = 60, SYS_IOPL = 172 };
 
 static long system_call(long number, long first, long second, long third)
 {
@@ -68,6 +68,8 @@ static void print_tsc(void)
 		*--at = (char)('0' + value % 10);
 	while (value /= 10);
 	system_call(SYS_WRITE, 1, (long)at, text + sizeof text - at);
+	while (system_call(SYS_GETPID, 0, 0, 0) == 1) /* as the kernel's init: its end would be a panic, in the middle of the line */
+		system_call(SYS_PAUSE, 0, 0, 0);
 	leave(0);
 }
 

@@ -69,7 +69,7 @@ def free_running(report):
 def repeatable(report, rate):
     """A boot and a minute of the guest's time on the repeatable bed, where the bed's speed does not matter."""
     words = f"at rate {linux.show(rate)}, repeatable"
-    status, said, log = linux.repeatable_run(f"rate={linux.show(rate)}", "foliot.test=report", REPORT_LIMIT_S)
+    status, said, log = linux.repeatable_run(report, f"rate={linux.show(rate)}", "foliot.test=report", REPORT_LIMIT_S)
     lines = log.replace("\r", "").splitlines()
     source = [line.split()[1] for line in lines if line.startswith("clocksource ")]
     report.claim(status == 0 and bool(source), f"Linux boots {words}", f"status {status}: {said}")

@@ -7,8 +7,10 @@ import sys
 class Report:
     """Prints "ok NAME: text", "FAIL NAME: text" or "SKIP NAME: text" as claims are judged."""
 
-    def __init__(self, native=False):
+    def __init__(self, native=False, bed="qemu", cpu=None):
         self.native = native
+        self.bed = bed
+        self.cpu = cpu
         self.counts = {"ok": 0, "FAIL": 0, "SKIP": 0}
         self._scenario = ""
         self._judged = 0
@@ -34,7 +36,8 @@ class Report:
     def _line(self, word, text):
         self.counts[word] += 1
         self._judged += 1
-        print(f"{word} linux-{self._scenario}: {' '.join(text.split())}", flush=True)
+        place = "" if self.bed == "qemu" else "@" + "-".join(filter(None, (self.bed, self.cpu)))
+        print(f"{word} linux-{self._scenario}{place}: {' '.join(text.split())}", flush=True)
 
     def totals(self):
         """The closing line."""

@@ -48,7 +48,7 @@ def run(report):
     """The scenario."""
     end_by(report, "poweroff", 0, "powered off")
     end_by(report, "reboot", 1, "reset the machine")
-    end_by(report, "port 0xf4 0", 0, "the guest passed")
-    end_by(report, "port 0xf4 7", 1, "the guest failed")
+    end_by(report, f"port {linux.exit_port(report):#x} 0", 0, "the guest passed")
+    end_by(report, f"port {linux.exit_port(report):#x} 7", 1, "the guest failed")
     panic(report)
     restart(report)

@@ -13,16 +13,33 @@ def show(rate):
     return str(rate)
 
 
+# How much longer than QEMU a bed may take for everything. Bochs gets a tenth as much done in the same time.
+PATIENCE = {"qemu": 1, "bochs": 4}
+
+
+def bed_words(report):
+    """foliot-run's words for the report's bed."""
+    if report.bed == "qemu":
+        return ["--native"] if report.native else []
+    return ["--bed", report.bed, "--mem", "512", *(["--cpu", report.cpu] if report.cpu else []), *(["--native"] if report.native else [])]
+
+
+def exit_port(report):
+    """Where the guest reports: Foliot's port, or the bed's own."""
+    return 0xE9 if report.native and report.bed == "bochs" else 0xF4
+
+
 def session(report, rate=Fraction(1), append="", words=(), interactive=True):
     """A Linux guest that starts at the rate, or without Foliot where the report is native."""
-    extra = ["--native"] if report.native else ["--foliot", f"rate={show(rate)} on-death=leave"]
-    return Session(linux_words(append, [*extra, *words]), interactive=interactive)
+    extra = [] if report.native else ["--foliot", f"rate={show(rate)} on-death=leave"]
+    return Session(linux_words(append, [*bed_words(report), *extra, *words]), interactive=interactive, patience=PATIENCE[report.bed])
 
 
-def repeatable_run(foliot, append, limit_s):
+def repeatable_run(report, foliot, append, limit_s):
     """A Linux that runs a test script by itself on the repeatable bed; foliot-run's status, its own words, the console."""
-    words = ["--repeatable", "--foliot", foliot, "--timeout", str(limit_s)]
-    with Session(linux_words(f"loglevel=4 {append}", words), interactive=False) as guest:
+    patience = PATIENCE[report.bed]
+    words = [*bed_words(report), "--repeatable", "--foliot", foliot, "--timeout", str(limit_s * patience)]
+    with Session(linux_words(f"loglevel=4 {append}", words), interactive=False, patience=patience) as guest:
         status = guest.wait(limit_s + 30)
         return status, guest.said(), guest.log.decode("utf-8", "replace")
 

@@ -21,11 +21,11 @@ def first_difference(one, two):
 def run(report):
     """The scenario."""
     line = clocks.script_line(linux.RATES[0], LOOKS_S, SCRIPT)
-    runs = [clocks.repeatable_log(LOOKS_S, line) for _ in range(2)]
+    runs = [clocks.repeatable_log(report, LOOKS_S, line) for _ in range(2)]
     report.claim(all(status == 0 for status, _, _ in runs), "a repeatable run with rate changes passes", runs[0][1])
     logs = [log for _, _, log in runs]
     changes = logs[0].count("foliot: do ")
     report.claim(changes >= len(SCRIPT) + len(LOOKS_S), "every do= of the command line is carried out", f"{changes} lines")
     report.claim(logs[0] == logs[1], "two repeatable runs give byte-identical serial logs", first_difference(*logs))
-    changed = clocks.repeatable_log(LOOKS_S, line.replace("do=1s:", "do=1000000001ns:"))[2]
+    changed = clocks.repeatable_log(report, LOOKS_S, line.replace("do=1s:", "do=1000000001ns:"))[2]
     report.claim(changed != logs[0], "a run that differs by one nanosecond gives another log (control)")

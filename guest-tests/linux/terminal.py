@@ -23,11 +23,14 @@ RESTORE_LIMIT_S = 15
 class Terminal:
     """foliot-run --interactive on a pty of its own; a context."""
 
-    def __init__(self, native):
+    def __init__(self, report):
+        native = report.native
         self._directory = tempfile.TemporaryDirectory(prefix="foliot-t-")
         self.master, self.slave = pty.openpty()
         self.before = termios.tcgetattr(self.slave)
-        words = linux_words(rest=["--native"] if native else ["--control", os.path.join(self._directory.name, "control")])
+        self._patience = linux.PATIENCE[report.bed]
+        rest = [] if native else ["--control", os.path.join(self._directory.name, "control")]
+        words = linux_words(rest=[*linux.bed_words(report), *rest])
         self.process = subprocess.Popen([sys.executable, FOLIOT_RUN, "--interactive", *words], stdin=self.slave,
                                         stdout=self.slave, stderr=self.slave, start_new_session=True)
         self.log = b""
@@ -49,6 +52,7 @@ class Terminal:
 
     def expect(self, pattern, limit_s=30):
         """Waits for the pattern behind the last one; returns the match."""
+        limit_s *= self._patience
         deadline = time.monotonic() + limit_s
         compiled = re.compile(pattern.encode(), re.MULTILINE)
         while not (match := compiled.search(self.log, self._seen)):
@@ -137,9 +141,9 @@ def tips(report, terminal):
     report.claim(True, "three lines before the shell name Ctrl-], `rate 10` and `quit`")
 
 
-def ends(report, how, native, end):
+def ends(report, how, end):
     """One more run, ended by end(terminal); afterwards the terminal is as before."""
-    with Terminal(native) as terminal:
+    with Terminal(report) as terminal:
         terminal.expect(PROMPT, BOOT_LIMIT_S)
         raw = terminal.is_raw()
         end(terminal)
@@ -156,7 +160,7 @@ def by_quit(terminal):
 
 def run(report):
     """The scenario."""
-    with Terminal(report.native) as terminal:
+    with Terminal(report) as terminal:
         if not report.native:
             tips(report, terminal)
         terminal.expect(PROMPT, BOOT_LIMIT_S)
@@ -165,7 +169,7 @@ def run(report):
             monitor(report, terminal)
             escape_itself(report, terminal)
     if not report.native:
-        ends(report, "`quit`", report.native, by_quit)
-    ends(report, "`poweroff`", report.native, lambda terminal: terminal.type("poweroff\r"))
+        ends(report, "`quit`", by_quit)
+    ends(report, "`poweroff`", lambda terminal: terminal.type("poweroff\r"))
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
-        ends(report, number.name, report.native, lambda terminal, number=number: terminal.process.send_signal(number))
+        ends(report, number.name, lambda terminal, number=number: terminal.process.send_signal(number))

@@ -19,6 +19,7 @@ class Client:
         self._socket.connect(path)
         self._data = b""
         self._next_id = 1
+        self.patience = 1  # what limits are multiplied by, for a slow bed
         self.greeting = None
         self.events = []
 
@@ -38,7 +39,7 @@ class Client:
         number, self._next_id = self._next_id, self._next_id + 1
         request = {"id": number, "cmd": command, **arguments}
         self._send(json.dumps(request).encode() + b"\n")
-        deadline = time.monotonic() + limit_s
+        deadline = time.monotonic() + limit_s * self.patience
         while True:
             value = self._take(self._line(deadline))
             if value.get("id") == number:

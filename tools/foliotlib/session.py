@@ -23,9 +23,11 @@ class SessionError(Exception):
 
 
 class Session:
-    """words: of foliot-run, without --control. A context: the run is gone when it is left."""
+    """words: of foliot-run, without --control; patience: what limits are multiplied by, for a slow bed. A context: the run is
+    gone when it is left."""
 
-    def __init__(self, words, interactive=True):
+    def __init__(self, words, interactive=True, patience=1):
+        self._patience = patience
         self._directory = tempfile.mkdtemp(prefix="foliot-s-")
         self.native = "--native" in words
         self._control = os.path.join(self._directory, "control")
@@ -68,6 +70,7 @@ class Session:
 
     def expect_at(self, pattern, limit_s=60):
         """As expect, and the harness's clock when the bytes were read, in s."""
+        limit_s *= self._patience
         deadline = time.monotonic() + limit_s
         compiled = re.compile(pattern.encode(), re.MULTILINE)
         now = time.monotonic()
@@ -95,12 +98,14 @@ class Session:
 
     def control(self, limit_s=BOOT_LIMIT_S):
         """A client of the control port, after Foliot's greeting."""
+        limit_s *= self._patience
         deadline = time.monotonic() + limit_s
         while not os.path.exists(self._control):
             if time.monotonic() > deadline or not self._wait_moment():
                 raise SessionError(f"no control port: {self.said()}")
         client = Client(self._control)
         client.wait_greeting(limit_s)
+        client.patience = self._patience
         return client
 
     def _wait_moment(self):
@@ -109,6 +114,7 @@ class Session:
 
     def wait(self, limit_s=60):
         """The exit status; what is left of the console is read into the log."""
+        limit_s *= self._patience
         deadline = time.monotonic() + limit_s
         while (left := deadline - time.monotonic()) > 0:
             if not self._read(left):
