@@ -55,6 +55,7 @@ GUESTS = [
     Guest("cpuid", native=False, control="control=1"),
     Guest("msr", native=False, control="control=1"),
     Guest("exceptions"),
+    Guest("realmode"),
     Guest("traps", native=False),
     # no rate leaves the guest without the processor
     Guest("traps-fast", guest="traps", foliot='"do=1ns:rate 1000000"', rates=("1",), native=False),

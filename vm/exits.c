@@ -75,8 +75,11 @@ static unsigned machine_cpl(const struct machine *machine)
 	return mode.cpl;
 }
 
+/* Real mode has no error codes (SDM 3B 21.1.4); VT-x would refuse the entry, too. */
 void machine_raise(struct machine *machine, uint8_t vector, uint32_t error_code)
 {
+	if (error_code != NO_ERROR_CODE && !(machine->ops->get(&machine->vcpu, CR0) & CR0_PE))
+		error_code = NO_ERROR_CODE;
 	eventlog_add(&machine_log, LOG_FAULT, machine->now_ns, machine->host_tsc, vector,
 		     machine->vcpu.registers.rip);
 	machine->ops->raise(&machine->vcpu, vector, error_code);
