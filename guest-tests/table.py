@@ -5,10 +5,16 @@ with which the guest spoils its own observation, and the run must then fail."""
 import dataclasses
 
 ALL_RATES = ("1", "100", "1/100")
+FAST_RATES = ("1000", "65000", "1000000")
 
 # What beds lack: (bed, processor or None for the usual one) -> need -> in words.
+MULTIPLIER = {"multiplier": "a TSC multiplier"}
 LACKING = {
-    ("bochs", "ryzen"): {"shutdown": "an exit at a guest's triple fault: this Bochs stops there"},
+    ("qemu", None): MULTIPLIER,
+    ("bochs", None): MULTIPLIER,
+    ("bochs", "corei7_haswell_4770"): MULTIPLIER,
+    ("bochs", "corei7_sandy_bridge_2600k"): MULTIPLIER,
+    ("bochs", "ryzen"): {"shutdown": "an exit at a guest's triple fault: this Bochs stops there", **MULTIPLIER},
 }
 
 
@@ -28,6 +34,7 @@ class Guest:
     native_status: int = 0       # where it is not the same
     complete: bool = True        # the guest comes to its "done" line
     control: str = ""
+    ips: int = 0                 # instructions a second, where the bed takes it (Bochs) and the usual is not wanted
     timeout_s: int = 300         # of host time; the bed's own time is whatever the rate makes of it
 
 
@@ -37,7 +44,16 @@ def ending(how, status, words, native_status, complete=False, rates=ALL_RATES, n
                  native_status=native_status, complete=complete, native=native, timeout_s=120)
 
 
+def changes(*steps):
+    """Foliot's arguments for a run whose rate changes: (guest time, rate) pairs."""
+    return " ".join(f'"do={at}:rate {rate}"' for at, rate in steps)
+
+
 RESET = "the guest reset the machine"
+
+# Each lasts some thousands of instructions at least.
+CHANGES = changes(("2s", "65000"), ("100s", "1000"), ("103s", "1"), ("103001ms", "30000"), ("300s", "1/1000"), ("300000001us", "999"),
+                  ("310s", "65000"), ("600s", "7/3"), ("600001ms", "1000"))
 
 GUESTS = [
     Guest("rtc", control="control=1", timeout_s=900),
@@ -62,6 +78,10 @@ GUESTS = [
     Guest("traps-idt", guest="traps", append="how=idt", rates=("1",), status=1, native=False,
           ending="Foliot stopped the guest",
           complete=False),
+    # rates at which counters turn between two reads; the host's TSC at 1 GHz; live changes between such rates
+    Guest("fast", foliot="tsc=trap", rates=FAST_RATES, native=False, ips=10**9, control="control=1"),
+    Guest("fast-scaled", guest="fast", foliot="tsc=scale", rates=FAST_RATES[:2], native=False, needs=("multiplier",), ips=10**9),
+    Guest("fast-changed", guest="fast", foliot=CHANGES, rates=("1000",), native=False, ips=10**9),
     ending("cf9", 1, RESET, 1),
     ending("keyboard", 1, RESET, 1),
     ending("port92", 1, RESET, 1),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Clocks at rates at which an exit takes longer than a counter's turn: each is read between two TSC values, and compared modulo its wrap with
- * what the TSC says. A sample whose two TSC values are half a turn apart or more says nothing; a clock whose samples mostly are such is
+ * what the TSC says. A sample whose two TSC values are nearly a turn apart or more says nothing; a clock whose samples mostly are such is
  * skipped. The rate may change meanwhile. */
 #include "guest-tests/lib/clocks.h"
 #include "guest-tests/lib/cpu.h"
@@ -68,7 +68,7 @@ static bool agrees(const struct counter *c, const struct sample *first, const st
 	uint64_t width = most + 1 - least + 1;
 	uint32_t low = (uint32_t)((least + c->wrap - 1) % c->wrap);
 
-	*judged = width < c->wrap / 2;
+	*judged = width < c->wrap - c->wrap / 8;
 	return (counted + spoil + c->wrap - low) % c->wrap <= width;
 }
 
