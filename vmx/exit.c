@@ -133,6 +133,6 @@ void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *
 		exit->kind = EXIT_FORBIDDEN;
 		break;
 	default:
-		decode_unknown(VMX_REASON_CR, exit);
+		decode_unknown(reason, exit);
 	}
 }
