@@ -59,6 +59,7 @@ GUESTS = [
     Guest("rtc", control="control=1", timeout_s=900),
     Guest("pit", control="control=1", timeout_s=900),
     Guest("clocks", control="control=1", timeout_s=900),
+    Guest("ticks", native=False, control="control=1"),
     Guest("pvclock", native=False, control="control=1"),
     Guest("pmtimer", control="control=1"),
     Guest("tsc", control="control=1"),

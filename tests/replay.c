@@ -129,11 +129,19 @@ static enum replay_count count_of_port(uint64_t port)
 	return port >= RTC_PORT_INDEX ? REPLAY_RTC_READS : REPLAY_PIT_READS;
 }
 
+static bool is_access(struct replay *replay, const uint64_t *v)
+{
+	return (v[0] <= UINT16_MAX && (v[1] == 1 || v[1] == 2 || v[1] == 4)) || differs(replay, "no such port or width");
+}
+
 static bool read_port(struct replay *replay, const struct trace_record *record)
 {
 	const uint64_t *v = record->values;
-	uint32_t value = bus_read_port(&replay->bus, (uint16_t)v[0], (unsigned)v[1], record->guest_ns);
+	uint32_t value;
 
+	if (!is_access(replay, v))
+		return false;
+	value = bus_read_port(&replay->bus, (uint16_t)v[0], (unsigned)v[1], record->guest_ns) & UINT32_MAX >> (32 - 8 * v[1]);
 	replay->counts[count_of_port(v[0])]++;
 	return value == v[2] || differs(replay, "the model reads %#" PRIx32, value);
 }
@@ -142,6 +150,8 @@ static bool write_port(struct replay *replay, const struct trace_record *record)
 {
 	const uint64_t *v = record->values;
 
+	if (!is_access(replay, v))
+		return false;
 	replay->counts[REPLAY_WRITES]++;
 	bus_write_port(&replay->bus, (uint16_t)v[0], (uint32_t)v[2], (unsigned)v[1], record->guest_ns);
 	return true;
@@ -203,6 +213,8 @@ static bool take_due(struct replay *replay, const struct trace_record *record)
 	const uint64_t *v = record->values;
 	const struct tick *tick = v[0] == TRACE_PIT ? &replay->pit.tick : &replay->rtc.tick;
 
+	if (v[0] >= TRACE_TIMER_COUNT)
+		return differs(replay, "no such timer");
 	if (!replay->expected_count)
 		event_run(&replay->queue, record->guest_ns);
 	if (!is_expected(replay, record, TRACE_VALUES))
