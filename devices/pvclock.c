@@ -39,11 +39,11 @@ static void publish(uint8_t *to, const void *fields, size_t bytes, uint32_t *ver
 }
 
 /* GUEST_STOPPED stays in the page until the guest itself has cleared it. */
-static void write_time(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_tsc, bool keep_flags)
+static void write_time(struct pvclock *pvclock, const struct pvclock_stamp *stamp, bool keep_flags)
 {
 	uint64_t gpa = pvclock->system_time_msr & ~(uint64_t)MSR_KVM_SYSTEM_TIME_ENABLE;
-	struct pvclock_time time = { .tsc_timestamp = guest_tsc, .system_time_ns = now_ns,
-				     .tsc_to_system_mul = PVCLOCK_MUL, .tsc_shift = PVCLOCK_SHIFT,
+	struct pvclock_time time = { .tsc_timestamp = stamp->tsc, .system_time_ns = stamp->ns,
+				     .tsc_to_system_mul = stamp->factors.mul, .tsc_shift = stamp->factors.shift,
 				     .flags = PVCLOCK_TSC_STABLE };
 	uint8_t *page;
 
@@ -70,6 +70,15 @@ static void write_wall(struct pvclock *pvclock)
 		publish(to, &wall, sizeof(wall), &pvclock->wall_version);
 }
 
+struct pvclock_stamp pvclock_stamp_of(const struct line *line, uint64_t host_tsc, uint64_t tsc_adjust)
+{
+	uint64_t now_ns = line_guest_ns(line, host_tsc);
+
+	if (line->stamped)
+		return (struct pvclock_stamp){ line->origin_tsc + tsc_adjust, line->offset, line->factors };
+	return (struct pvclock_stamp){ now_ns + tsc_adjust, now_ns, PVCLOCK_ONE_GHZ };
+}
+
 void pvclock_init(struct pvclock *pvclock, const struct guest_ram *ram, int64_t unix_at_zero)
 {
 	memset(pvclock, 0, sizeof(*pvclock));
@@ -84,13 +93,13 @@ void pvclock_reset(struct pvclock *pvclock)
 	pvclock->stopped = false;
 }
 
-bool pvclock_write_msr(struct pvclock *pvclock, uint32_t msr, uint64_t value, uint64_t now_ns, uint64_t guest_tsc)
+bool pvclock_write_msr(struct pvclock *pvclock, uint32_t msr, uint64_t value, const struct pvclock_stamp *stamp)
 {
 	if (msr == MSR_KVM_SYSTEM_TIME || msr == MSR_KVM_SYSTEM_TIME_NEW) {
 		if (value & 2)
 			return false;
 		pvclock->system_time_msr = value;
-		write_time(pvclock, now_ns, guest_tsc, false);
+		write_time(pvclock, stamp, false);
 		return true;
 	}
 	if ((msr != MSR_KVM_WALL_CLOCK && msr != MSR_KVM_WALL_CLOCK_NEW) || (value & 3))
@@ -111,9 +120,9 @@ bool pvclock_read_msr(const struct pvclock *pvclock, uint32_t msr, uint64_t *val
 	return true;
 }
 
-void pvclock_update(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_tsc)
+void pvclock_update(struct pvclock *pvclock, const struct pvclock_stamp *stamp)
 {
-	write_time(pvclock, now_ns, guest_tsc, true);
+	write_time(pvclock, stamp, true);
 }
 
 void pvclock_guest_stopped(struct pvclock *pvclock)

@@ -3,11 +3,13 @@
  * The paravirtual clock of KVM's ABI (Linux Documentation/virt/kvm/x86/msr.rst and cpuid.rst): two structures in
  * guest memory, which the guest names by MSRs.
  *
- * The guest's TSC is exactly 1 GHz whatever the rate is, so the factors never change and a page stays right for
- * ever: it is written when it is registered, when the guest moves its TSC, and to tell of a stop. */
+ * Where the guest's TSC is exactly 1 GHz whatever the rate is, the factors never change and a page stays right for
+ * ever: it is written when it is registered, when the guest moves its TSC, and to tell of a stop. Where the TSC is the
+ * host's own, the page carries the rate, and is written anew with each stamp of the line (timekeeping/line.h). */
 #pragma once
 
 #include "devices/guest_ram.h"
+#include "timekeeping/line.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,8 +31,13 @@
 #define PVCLOCK_GUEST_STOPPED 2
 
 /* ns = ((tsc - tsc_timestamp) << shift) * mul / 2^32 + system_time: with 1 GHz one tick is 1 ns exactly. */
-#define PVCLOCK_MUL 0x80000000u
-#define PVCLOCK_SHIFT 1
+#define PVCLOCK_ONE_GHZ ((struct pvclock_factors){ .mul = 0x80000000, .shift = 1 })
+
+/* What the time structure says: guest time is ns where the guest's TSC is tsc, and goes on from there by factors. */
+struct pvclock_stamp {
+	uint64_t tsc, ns;
+	struct pvclock_factors factors;
+};
 
 /* struct pvclock_vcpu_time_info and struct pvclock_wall_clock of the ABI. */
 struct pvclock_time {
@@ -52,6 +59,10 @@ struct pvclock_wall {
 
 _Static_assert(sizeof(struct pvclock_time) == 32 && sizeof(struct pvclock_wall) == 12, "the ABI's sizes");
 
+/* What a page has to say at host_tsc, where the guest's TSC is the line plus tsc_adjust; or, beside a stamped line, host_tsc
+ * plus tsc_adjust. */
+struct pvclock_stamp pvclock_stamp_of(const struct line *line, uint64_t host_tsc, uint64_t tsc_adjust);
+
 struct pvclock {
 	const struct guest_ram *ram;
 	int64_t unix_at_zero;
@@ -69,14 +80,14 @@ void pvclock_reset(struct pvclock *pvclock);
 
 /* WRMSR of one of the four. False: #GP, because it is none of them or its address is not aligned to 4 bytes. An
  * address that is not guest RAM is taken and nothing is written there, as KVM does it. */
-bool pvclock_write_msr(struct pvclock *pvclock, uint32_t msr, uint64_t value, uint64_t now_ns, uint64_t guest_tsc);
+bool pvclock_write_msr(struct pvclock *pvclock, uint32_t msr, uint64_t value, const struct pvclock_stamp *stamp);
 
 /* RDMSR: what was last written. False: it is none of the four. */
 bool pvclock_read_msr(const struct pvclock *pvclock, uint32_t msr, uint64_t *value);
 
 /* Writes the registered time structure anew; without one, nothing. To be called when the guest's TSC has moved
- * against guest time, and after pvclock_guest_stopped. */
-void pvclock_update(struct pvclock *pvclock, uint64_t now_ns, uint64_t guest_tsc);
+ * against guest time, when a stamped line was bent or stamped, and after pvclock_guest_stopped. */
+void pvclock_update(struct pvclock *pvclock, const struct pvclock_stamp *stamp);
 
 /* Guest time has jumped over a stall: the next update says so, that the guest's watchdogs forgive it. Linux clears
  * the flag in the page. */

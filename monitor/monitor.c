@@ -45,6 +45,8 @@ static enum monitor_result say_usage(const char *name, const struct reply *reply
 
 static const char *trap_text(const struct control_rate *rate)
 {
+	if (rate->native)
+		return "the host's own; kvm-clock carries the rate (native)";
 	return rate->trapped ? "each read exits (trapped)" : "read without an exit";
 }
 

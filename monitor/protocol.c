@@ -97,6 +97,7 @@ static void put_rate(struct protocol *protocol, struct json_writer *writer)
 	json_write_u64(writer, "attained_e12", rate.attained_e12);
 	json_write_u64(writer, "untrapped_limit", rate.untrapped_limit);
 	json_write_bool(writer, "trapped", rate.trapped);
+	json_write_bool(writer, "native", rate.native);
 	json_write_bool(writer, "paused", rate.paused);
 }
 

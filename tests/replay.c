@@ -86,7 +86,8 @@ static bool start(struct replay *replay, const struct trace_record *record)
 	pmtimer_init(&replay->pmtimer, &replay->bus, &replay->router, &replay->queue, &requests);
 	pvclock_init(&replay->pvclock, &replay->ram, (int64_t)v[4]);
 	tick_set_policy(&replay->pit.tick, (enum tick_policy)(v[7] & 0xff));
-	tick_set_policy(&replay->rtc.tick, (enum tick_policy)(v[7] >> 8));
+	tick_set_policy(&replay->rtc.tick, (enum tick_policy)(v[7] >> 8 & 0xff));
+	replay->line.stamped = v[7] >> 16;
 	trace_watch_tick(&replay->trace, TRACE_PIT, &replay->pit.tick);
 	trace_watch_tick(&replay->trace, TRACE_RTC, &replay->rtc.tick);
 	trace_watch_pvclock(&replay->trace, &replay->pvclock);
@@ -95,24 +96,40 @@ static bool start(struct replay *replay, const struct trace_record *record)
 
 static bool is_line(const struct line *line, const uint64_t *v)
 {
-	return line->mult == v[0] && line->frac_bits == v[1] && line->offset == v[2];
+	return line->mult == v[0] && line->frac_bits == v[1] && line->offset == v[2] && line->origin_tsc == v[6] && line->cut_off == v[7];
 }
 
-/* A bend at this moment, to the same rate or another; or the same line after the host TSC went past its end. */
+/* The line has its first shape. */
+static void start_line(struct replay *replay, uint64_t host_tsc, struct rate rate)
+{
+	if (replay->line.stamped)
+		line_init_stamped(&replay->line, replay->host_hz, host_tsc, rate);
+	else
+		line_init(&replay->line, replay->host_hz, replay->multiplier, host_tsc, rate);
+	replay->has_line = true;
+}
+
+/* A bend at this moment, to the same rate or another; a stamp; or the same line after the host TSC went past its end, or (a stamped one) after
+ * a change of tsc_adjust. */
 static bool take_line(struct replay *replay, const struct trace_record *record)
 {
 	const uint64_t *v = record->values;
 	struct rate rate = { v[4], v[5] };
-	struct line bent = replay->line, wrapped = replay->line;
 
-	if (replay->has_line)
-		line_bend(&bent, record->host_tsc, rate);
+	if (!replay->has_line)
+		start_line(replay, record->host_tsc, rate);
+
+	struct line bent = replay->line, stamped = replay->line;
+
+	line_bend(&bent, record->host_tsc, rate);
+	if (stamped.stamped)
+		line_stamp(&stamped, record->host_tsc);
+	if (is_line(&bent, v))
+		replay->line = bent;
+	else if (stamped.stamped && is_line(&stamped, v))
+		replay->line = stamped;
 	else
-		line_init(&bent, replay->host_hz, replay->multiplier, record->host_tsc, rate);
-	if (replay->has_line)
-		line_wrapped(&wrapped);
-	replay->line = is_line(&bent, v) ? bent : wrapped;
-	replay->has_line = true;
+		line_wrapped(&replay->line);
 	replay->counts[REPLAY_BENDS]++;
 	if (!is_line(&replay->line, v))
 		return differs(replay, "the model's line: mult %" PRIu64 ", %u fraction bits, offset %" PRIu64, bent.mult, bent.frac_bits,
@@ -159,7 +176,7 @@ static bool write_port(struct replay *replay, const struct trace_record *record)
 
 static bool read_tsc(struct replay *replay, const struct trace_record *record)
 {
-	uint64_t value = record->guest_ns + replay->tsc_adjust;
+	uint64_t value = (replay->line.stamped ? record->host_tsc : record->guest_ns) + replay->tsc_adjust;
 
 	replay->counts[REPLAY_TSC_READS]++;
 	return value == record->values[0] || differs(replay, "the model's TSC: %#" PRIx64, value);
@@ -172,12 +189,14 @@ static bool write_msr(struct replay *replay, const struct trace_record *record)
 
 	replay->counts[REPLAY_WRITES]++;
 	if (v[0] == MSR_TSC) {
-		replay->tsc_adjust = v[1] - record->guest_ns;
+		replay->tsc_adjust = v[1] - (replay->line.stamped ? record->host_tsc : record->guest_ns);
 	} else if (v[0] == MSR_TSC_ADJUST) {
 		replay->tsc_adjust = v[1];
 	} else {
+		struct pvclock_stamp stamp = pvclock_stamp_of(&replay->line, record->host_tsc, replay->tsc_adjust);
+
 		replay->page_hidden = true;
-		pvclock_write_msr(&replay->pvclock, (uint32_t)v[0], v[1], record->guest_ns, record->guest_ns + replay->tsc_adjust);
+		pvclock_write_msr(&replay->pvclock, (uint32_t)v[0], v[1], &stamp);
 		replay->page_hidden = false;
 	}
 	return true;
@@ -203,8 +222,10 @@ static bool is_expected(struct replay *replay, const struct trace_record *record
 
 static bool take_stamp(struct replay *replay, const struct trace_record *record)
 {
+	struct pvclock_stamp stamp = pvclock_stamp_of(&replay->line, record->host_tsc, replay->tsc_adjust);
+
 	replay->counts[REPLAY_STAMPS]++;
-	pvclock_update(&replay->pvclock, record->guest_ns, record->guest_ns + replay->tsc_adjust);
+	pvclock_update(&replay->pvclock, &stamp);
 	return is_expected(replay, record, 5); /* GUEST_STOPPED is the guest's to clear */
 }
 

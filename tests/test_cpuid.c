@@ -93,6 +93,22 @@ static void test_given(void **state)
 	}
 }
 
+/* The leaves that are hidden where the TSC is at the host's speed: all that give the guest the TSC's rate, and nothing else with it. */
+static void test_tsc_rate(void **state)
+{
+	struct cpuid_regs seen = cpuid_for_guest(CPUID_NO_LEAF, 0, &everything, 0);
+
+	(void)state;
+	assert_memory_equal(&seen, &nothing, sizeof seen);
+	for (uint32_t i = 0; i < 0x100; i++) {
+		assert_int_equal(cpuid_tells_tsc_rate(i), i == 0x15);
+		assert_int_equal(cpuid_tells_tsc_rate(0x40000000 + i), i == 0x10);
+		assert_int_equal(cpuid_tells_tsc_rate(0x80000000 + i), i == 7);
+	}
+	seen = cpuid_for_guest(0x80000007, 0, &everything, 0);
+	assert_true(!seen.eax && !seen.ebx && !seen.ecx && seen.edx == BIT(8));
+}
+
 /* A feature word shows no bit that the host has not, but for those that are given; and follows each bit of it alone. */
 static void test_passed(void **state)
 {
@@ -167,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_given),
+		cmocka_unit_test(test_tsc_rate),
 		cmocka_unit_test(test_passed),
 		cmocka_unit_test(test_unknown_leaves),
 		cmocka_unit_test(test_osxsave),

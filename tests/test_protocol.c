@@ -150,11 +150,11 @@ static void rate_reads_and_sets(void **state)
 	(void)state;
 	expect("{\"id\":1,\"cmd\":\"rate\"}",
 	       "{\"id\":1,\"ok\":{\"asked\":{\"num\":1,\"den\":1},\"effective_e12\":1000000000233,\"error_e12\":233,"
-	       "\"attained_e12\":999871234567,\"untrapped_limit\":255,\"trapped\":false,\"paused\":false}}\n");
+	       "\"attained_e12\":999871234567,\"untrapped_limit\":255,\"trapped\":false,\"native\":false,\"paused\":false}}\n");
 	assert_int_equal(machine.rates, 0);
 	expect("{\"id\":2,\"cmd\":\"rate\",\"num\":20,\"den\":8}\r",
 	       "{\"id\":2,\"ok\":{\"asked\":{\"num\":5,\"den\":2},\"effective_e12\":2500000000000,\"error_e12\":-3,"
-	       "\"attained_e12\":999871234567,\"untrapped_limit\":255,\"trapped\":false,\"paused\":false}}\n");
+	       "\"attained_e12\":999871234567,\"untrapped_limit\":255,\"trapped\":false,\"native\":false,\"paused\":false}}\n");
 	send("{\"id\":3,\"cmd\":\"rate\",\"rate\":\"1d/1m\"}\n{\"id\":4,\"cmd\":\"rate\",\"num\":7}\n");
 	assert_int_equal(machine.rates, 3);
 	assert_int_equal(machine.rate.asked.num, 7);
@@ -377,7 +377,7 @@ static void events_are_numbered(void **state)
 		sent,
 		"{\"event\":\"rate\",\"seq\":1,\"guest_ns\":5000000000,\"asked\":{\"num\":1,\"den\":1},"
 		"\"effective_e12\":1000000000233,\"error_e12\":233,\"attained_e12\":999871234567,"
-		"\"untrapped_limit\":255,\"trapped\":false,\"paused\":false}\n"
+		"\"untrapped_limit\":255,\"trapped\":false,\"native\":false,\"paused\":false}\n"
 		"{\"event\":\"paused\",\"seq\":2,\"guest_ns\":5000000000}\n"
 		"{\"event\":\"resumed\",\"seq\":3,\"guest_ns\":5000000000}\n"
 		"{\"event\":\"guest-ended\",\"seq\":4,\"guest_ns\":5000000000,"
@@ -391,7 +391,7 @@ static void the_largest_event_fits(void **state)
 	(void)state;
 	memset(&machine.rate, 0xff, sizeof machine.rate);
 	machine.rate.error_e12 = INT64_MIN;
-	machine.rate.trapped = machine.rate.paused = false;
+	machine.rate.trapped = machine.rate.native = machine.rate.paused = false;
 	machine.time.guest_ns = UINT64_MAX;
 	protocol.sequence = UINT64_MAX - 1;
 	protocol_rate_changed(&protocol);

@@ -68,6 +68,21 @@ static bool untouched_but(uint64_t gpa, uint64_t bytes)
 	return true;
 }
 
+/* As where the guest's TSC is 1 GHz. */
+static bool write_msr(uint32_t msr, uint64_t value, uint64_t now_ns, uint64_t guest_tsc)
+{
+	struct pvclock_stamp stamp = { guest_tsc, now_ns, PVCLOCK_ONE_GHZ };
+
+	return pvclock_write_msr(&pvclock, msr, value, &stamp);
+}
+
+static void update(uint64_t now_ns, uint64_t guest_tsc)
+{
+	struct pvclock_stamp stamp = { guest_tsc, now_ns, PVCLOCK_ONE_GHZ };
+
+	pvclock_update(&pvclock, &stamp);
+}
+
 /* The ABI's formula, as Linux's __pvclock_read_cycles has it. */
 static uint64_t read_clock(uint64_t gpa, uint64_t tsc)
 {
@@ -89,7 +104,7 @@ static void time_has_the_abis_layout(void **state)
 		uint64_t gpa = RAM_BASE + 0x40, value;
 
 		power_on();
-		assert_true(pvclock_write_msr(&pvclock, msrs[i], gpa | 1, 0x123456789abcdef0, 0xfedcba987654321));
+		assert_true(write_msr(msrs[i], gpa | 1, 0x123456789abcdef0, 0xfedcba987654321));
 		assert_int_equal(at(gpa, 4) & 1, 0);
 		assert_int_equal(at(gpa + 4, 4), 0);
 		assert_int_equal(at(gpa + 8, 8), 0xfedcba987654321);
@@ -114,7 +129,7 @@ static void wall_clock(void **state)
 		uint64_t gpa = RAM_BASE + 0x104, value;
 
 		power_on();
-		assert_true(pvclock_write_msr(&pvclock, msrs[i], gpa, 999999999999, 5));
+		assert_true(write_msr(msrs[i], gpa, 999999999999, 5));
 		assert_int_equal(at(gpa, 4) & 1, 0);
 		assert_int_equal(at(gpa + 4, 4), UNIX);
 		assert_int_equal(at(gpa + 8, 4), 0);
@@ -132,9 +147,9 @@ static void no_wall_clock_at_0(void **state)
 	(void)state;
 	power_on();
 	pvclock_init(&pvclock, &low_ram, UNIX);
-	assert_true(pvclock_write_msr(&pvclock, 0x4b564d00, 0, 0, 0));
+	assert_true(write_msr(0x4b564d00, 0, 0, 0));
 	assert_true(untouched_but(RAM_BASE, 0));
-	assert_true(pvclock_write_msr(&pvclock, 0x4b564d00, 4, 0, 0));
+	assert_true(write_msr(0x4b564d00, 4, 0, 0));
 	assert_int_equal(at(RAM_BASE + 8, 4), UNIX);
 }
 
@@ -149,9 +164,23 @@ static void reads_guest_time_exactly(void **state)
 		uint64_t now_ns = random_next(&seed) >> 2, adjust = random_next(&seed);
 		uint64_t later = random_next(&seed) >> (2 + random_next(&seed) % 60);
 
-		assert_true(pvclock_write_msr(&pvclock, 0x4b564d01, RAM_BASE | 1, now_ns, now_ns + adjust));
+		assert_true(write_msr(0x4b564d01, RAM_BASE | 1, now_ns, now_ns + adjust));
 		assert_int_equal(read_clock(RAM_BASE, now_ns + adjust + later), now_ns + later);
 	}
+}
+
+/* Claim: the page says what the stamp says, any factors too, and an update brings others. */
+static void any_factors(void **state)
+{
+	struct pvclock_stamp stamp = { 5000, 7000, { 0xc0000000, -3 } };
+
+	(void)state;
+	power_on();
+	assert_true(pvclock_write_msr(&pvclock, 0x4b564d01, RAM_BASE | 1, &stamp));
+	assert_int_equal(read_clock(RAM_BASE, 5000 + 807), 7000 + (100ull * 0xc0000000 >> 32));
+	stamp = (struct pvclock_stamp){ 6000, 8000, { 0xffffffff, 30 } };
+	pvclock_update(&pvclock, &stamp);
+	assert_int_equal(read_clock(RAM_BASE, 6002), 8000 + ((2ull << 30) * 0xffffffff >> 32));
 }
 
 /* Claim: the version is even and another one after each writing, through a million registrations of different
@@ -165,7 +194,7 @@ static void versions_never_repeat(void **state)
 	for (unsigned long i = 0; i < share(100000000); i++) {
 		uint64_t gpa = RAM_BASE + i % 64 * 4;
 
-		assert_true(pvclock_write_msr(&pvclock, 0x4b564d01, gpa | 1, i, i));
+		assert_true(write_msr(0x4b564d01, gpa | 1, i, i));
 		assert_int_equal(at(gpa, 4) & 1, 0);
 		assert_true((uint32_t)at(gpa, 4) > last);
 		last = (uint32_t)at(gpa, 4);
@@ -180,19 +209,19 @@ static void updates_while_enabled(void **state)
 
 	(void)state;
 	power_on();
-	pvclock_update(&pvclock, 1, 2);
+	update(1, 2);
 	assert_true(untouched_but(gpa, 0));
-	pvclock_write_msr(&pvclock, 0x4b564d01, gpa | 1, 1000, 5000);
-	pvclock_update(&pvclock, 2000, 77);
+	write_msr(0x4b564d01, gpa | 1, 1000, 5000);
+	update(2000, 77);
 	assert_int_equal(at(gpa + 8, 8), 77);
 	assert_int_equal(at(gpa + 16, 8), 2000);
 	assert_int_equal(at(gpa, 4) & 1, 0);
-	pvclock_write_msr(&pvclock, 0x4b564d01, gpa, 3000, 3000);
-	pvclock_update(&pvclock, 4000, 4000);
+	write_msr(0x4b564d01, gpa, 3000, 3000);
+	update(4000, 4000);
 	assert_int_equal(at(gpa + 16, 8), 2000);
-	pvclock_write_msr(&pvclock, 0x4b564d01, gpa | 1, 5000, 5000);
+	write_msr(0x4b564d01, gpa | 1, 5000, 5000);
 	pvclock_reset(&pvclock);
-	pvclock_update(&pvclock, 6000, 6000);
+	update(6000, 6000);
 	assert_int_equal(at(gpa + 16, 8), 5000);
 	assert_true(pvclock_read_msr(&pvclock, 0x4b564d01, &value));
 	assert_int_equal(value, 0);
@@ -208,16 +237,16 @@ static void guest_stopped(void **state)
 	(void)state;
 	power_on();
 	memset(memory.ram, 0xff, sizeof(memory.ram));
-	pvclock_write_msr(&pvclock, 0x4b564d01, gpa | 1, 0, 0);
+	write_msr(0x4b564d01, gpa | 1, 0, 0);
 	assert_int_equal(at(flags, 1), PVCLOCK_TSC_STABLE);
 	pvclock_guest_stopped(&pvclock);
 	assert_int_equal(at(flags, 1), PVCLOCK_TSC_STABLE);
-	pvclock_update(&pvclock, 10, 10);
+	update(10, 10);
 	assert_int_equal(at(flags, 1), PVCLOCK_TSC_STABLE | PVCLOCK_GUEST_STOPPED);
-	pvclock_update(&pvclock, 20, 20);
+	update(20, 20);
 	assert_int_equal(at(flags, 1), PVCLOCK_TSC_STABLE | PVCLOCK_GUEST_STOPPED);
 	memory.ram[flags - RAM_BASE] = PVCLOCK_TSC_STABLE; /* pvclock_check_and_clear_guest_stopped */
-	pvclock_update(&pvclock, 30, 30);
+	update(30, 30);
 	assert_int_equal(at(flags, 1), PVCLOCK_TSC_STABLE);
 }
 
@@ -234,22 +263,22 @@ static void bad_addresses(void **state)
 	(void)state;
 	power_on();
 	for (unsigned i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
-		assert_true(pvclock_write_msr(&pvclock, 0x4b564d01, nowhere[i] | 1, 1, 1));
-		assert_true(pvclock_write_msr(&pvclock, 0x4b564d00, nowhere[i], 1, 1));
-		pvclock_update(&pvclock, 2, 2);
+		assert_true(write_msr(0x4b564d01, nowhere[i] | 1, 1, 1));
+		assert_true(write_msr(0x4b564d00, nowhere[i], 1, 1));
+		update(2, 2);
 		assert_true(untouched_but(RAM_BASE, 0));
 		assert_true(pvclock_read_msr(&pvclock, 0x4b564d01, &value));
 		assert_int_equal(value, nowhere[i] | 1);
 	}
 	for (unsigned low = 1; low < 4; low++) {
-		assert_false(pvclock_write_msr(&pvclock, 0x4b564d00, RAM_BASE + low, 1, 1));
-		assert_int_equal(pvclock_write_msr(&pvclock, 0x4b564d01, RAM_BASE + low, 1, 1), low == 1);
+		assert_false(write_msr(0x4b564d00, RAM_BASE + low, 1, 1));
+		assert_int_equal(write_msr(0x4b564d01, RAM_BASE + low, 1, 1), low == 1);
 	}
 	assert_true(untouched_but(RAM_BASE, 32));
-	assert_false(pvclock_write_msr(&pvclock, 0x4b564d02, RAM_BASE | 1, 1, 1));
+	assert_false(write_msr(0x4b564d02, RAM_BASE | 1, 1, 1));
 	assert_false(pvclock_read_msr(&pvclock, 0x4b564d02, &value));
 	/* The last that fits. */
-	assert_true(pvclock_write_msr(&pvclock, 0x4b564d01, (RAM_BASE + RAM_BYTES - 32) | 1, 1, 1));
+	assert_true(write_msr(0x4b564d01, (RAM_BASE + RAM_BYTES - 32) | 1, 1, 1));
 	assert_int_equal(at(RAM_BASE + RAM_BYTES - 16 + 8, 4), 0x80000000);
 }
 
@@ -264,8 +293,8 @@ static void random_addresses(void **state)
 		uint64_t near = RAM_BASE - 64 + random_next(&seed) % (RAM_BYTES + 128);
 		uint64_t value = i % 8 ? near : random_next(&seed) >> random_next(&seed) % 64;
 
-		pvclock_write_msr(&pvclock, i % 2 ? 0x4b564d00 : 0x4b564d01, value | (i & 2) >> 1, i, i);
-		pvclock_update(&pvclock, i, i);
+		write_msr(i % 2 ? 0x4b564d00 : 0x4b564d01, value | (i & 2) >> 1, i, i);
+		update(i, i);
 	}
 	for (unsigned i = 0; i < 4096; i++) {
 		assert_int_equal(memory.before[i], GUARD);
@@ -318,15 +347,15 @@ static void version_protocol_holds(void **state)
 	(void)state;
 	power_on();
 	signal(SIGTRAP, look);
-	pvclock_write_msr(&pvclock, 0x4b564d01, RAM_BASE | 1, 1, 2);
+	write_msr(0x4b564d01, RAM_BASE | 1, 1, 2);
 	memcpy(seen.old, memory.ram, 32);
 	before = pvclock;
-	pvclock_update(&pvclock, 0x1111111111111111, 0x2222222222222222);
+	update(0x1111111111111111, 0x2222222222222222);
 	memcpy(seen.new, memory.ram, 32);
 	memcpy(memory.ram, seen.old, 32);
 	pvclock = before;
 	single_step(true);
-	pvclock_update(&pvclock, 0x1111111111111111, 0x2222222222222222);
+	update(0x1111111111111111, 0x2222222222222222);
 	single_step(false);
 	signal(SIGTRAP, SIG_DFL);
 	assert_true(shows(seen.new));
@@ -341,6 +370,7 @@ int main(void)
 		cmocka_unit_test(wall_clock),
 		cmocka_unit_test(no_wall_clock_at_0),
 		cmocka_unit_test(reads_guest_time_exactly),
+		cmocka_unit_test(any_factors),
 		cmocka_unit_test(versions_never_repeat),
 		cmocka_unit_test(updates_while_enabled),
 		cmocka_unit_test(guest_stopped),

@@ -13,6 +13,7 @@
 #define HOST_HZ 2893202117ull
 #define UNIX_AT_ZERO 1735689600
 #define STEPS 4000
+#define STAMPED 1
 #define RECORDS (8 * STEPS)
 
 /* A machine as vm/run.c turns it: what is due first, then an exit of the guest. */
@@ -59,7 +60,7 @@ static void trace_line(void)
 	const struct line *line = &machine.line;
 
 	trace_add(&machine.trace, TRACE_LINE, (const uint64_t[]){ line->mult, line->frac_bits, line->offset, machine.tsc_adjust,
-								  line->rate.num, line->rate.den });
+								  line->rate.num, line->rate.den, line->origin_tsc, line->cut_off });
 }
 
 static void set_now(uint64_t host_tsc)
@@ -68,6 +69,17 @@ static void set_now(uint64_t host_tsc)
 	machine.now_ns = line_guest_ns(&machine.line, host_tsc);
 }
 
+static void start_line(unsigned frac_bits)
+{
+	static const struct rate one = { 1, 1 };
+
+	if (frac_bits == STAMPED)
+		line_init_stamped(&machine.line, HOST_HZ, 12345, one);
+	else
+		line_init(&machine.line, HOST_HZ, (struct line_multiplier){ frac_bits, frac_bits == 32 ? 256 : 65536 }, 12345, one);
+}
+
+/* frac_bits: of the processor's multiplier, or STAMPED. */
 static void build(unsigned frac_bits)
 {
 	struct machine_requests requests = { NULL, ignore_request };
@@ -75,7 +87,7 @@ static void build(unsigned frac_bits)
 	record_count = 0;
 	memset(&machine, 0, sizeof machine);
 	machine.ram = (struct guest_ram){ NULL, span };
-	line_init(&machine.line, HOST_HZ, (struct line_multiplier){ frac_bits, frac_bits == 32 ? 256 : 65536 }, 12345, (struct rate){ 1, 1 });
+	start_line(frac_bits);
 	set_now(12345);
 	pic_init(&machine.pic, &machine.bus, &machine.router);
 	pit_init(&machine.pit, &machine.bus, &machine.router, &machine.queue);
@@ -84,13 +96,26 @@ static void build(unsigned frac_bits)
 	pmtimer_init(&machine.pmtimer, &machine.bus, &machine.router, &machine.queue, &requests);
 	pvclock_init(&machine.pvclock, &machine.ram, UNIX_AT_ZERO);
 	machine.trace = (struct trace){ &machine.now_ns, &machine.host_tsc, keep, NULL, { { 0 } }, { { 0 } } };
-	trace_add(&machine.trace, TRACE_START, (const uint64_t[]){ TRACE_VERSION, HOST_HZ, frac_bits, machine.line.multiplier.ratio_limit,
-								   UNIX_AT_ZERO, 256 << 20, 0, TICK_SLEW | TICK_SLEW << 8 });
+	trace_add(&machine.trace, TRACE_START, (const uint64_t[]){ TRACE_VERSION, HOST_HZ, machine.line.multiplier.frac_bits,
+								   machine.line.multiplier.ratio_limit, UNIX_AT_ZERO, 256 << 20, 0,
+								   TICK_SLEW | TICK_SLEW << 8 | (uint64_t)machine.line.stamped << 16 });
 	trace_line();
 	trace_watch_ports(&machine.trace, &machine.bus);
 	trace_watch_tick(&machine.trace, TRACE_PIT, &machine.pit.tick);
 	trace_watch_tick(&machine.trace, TRACE_RTC, &machine.rtc.tick);
 	trace_watch_pvclock(&machine.trace, &machine.pvclock);
+}
+
+static uint64_t guest_tsc_now(void)
+{
+	return (machine.line.stamped ? machine.host_tsc : machine.now_ns) + machine.tsc_adjust;
+}
+
+static void write_stamp(void)
+{
+	struct pvclock_stamp stamp = pvclock_stamp_of(&machine.line, machine.host_tsc, machine.tsc_adjust);
+
+	pvclock_update(&machine.pvclock, &stamp);
 }
 
 static void guest_port(uint64_t *seed)
@@ -130,13 +155,13 @@ static void guest_tsc(uint64_t *seed)
 	bool moves = !(random & 7);
 
 	if (!moves) {
-		trace_add(&machine.trace, TRACE_TSC, (const uint64_t[]){ machine.now_ns + machine.tsc_adjust });
+		trace_add(&machine.trace, TRACE_TSC, (const uint64_t[]){ guest_tsc_now() });
 		return;
 	}
 	trace_add(&machine.trace, TRACE_MSR, (const uint64_t[]){ random & 8 ? 0x10 : 0x3b, random });
-	machine.tsc_adjust = random & 8 ? random - machine.now_ns : random;
+	machine.tsc_adjust = random & 8 ? machine.tsc_adjust + random - guest_tsc_now() : random;
 	trace_line();
-	pvclock_update(&machine.pvclock, machine.now_ns, machine.now_ns + machine.tsc_adjust);
+	write_stamp();
 }
 
 static void guest_pvclock(uint64_t *seed)
@@ -144,9 +169,10 @@ static void guest_pvclock(uint64_t *seed)
 	static const uint32_t msrs[] = { MSR_KVM_SYSTEM_TIME, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK, MSR_KVM_WALL_CLOCK_NEW };
 	uint64_t random = random_next(seed), value = random >> 8 & 0x1fff;
 	uint32_t msr = msrs[random & 3];
+	struct pvclock_stamp stamp = pvclock_stamp_of(&machine.line, machine.host_tsc, machine.tsc_adjust);
 
 	trace_add(&machine.trace, TRACE_MSR, (const uint64_t[]){ msr, value });
-	pvclock_write_msr(&machine.pvclock, msr, value, machine.now_ns, machine.now_ns + machine.tsc_adjust);
+	pvclock_write_msr(&machine.pvclock, msr, value, &stamp);
 }
 
 static void operate(uint64_t *seed)
@@ -157,6 +183,17 @@ static void operate(uint64_t *seed)
 	assert_true(rate_reduce(&rate));
 	line_bend(&machine.line, machine.host_tsc, rate);
 	trace_line();
+	if (machine.line.stamped)
+		write_stamp();
+}
+
+/* As the run loop has it for tsc=native. */
+static void renew_stamp(void)
+{
+	line_stamp(&machine.line, machine.host_tsc);
+	set_now(machine.host_tsc);
+	trace_line();
+	write_stamp();
 }
 
 static void step(uint64_t *seed)
@@ -167,6 +204,8 @@ static void step(uint64_t *seed)
 		event_run(&machine.queue, machine.now_ns);
 	if (random % 64 == 0)
 		operate(seed);
+	if (machine.line.stamped && random % 64 == 1)
+		renew_stamp();
 	set_now(machine.host_tsc + (random >> 8) % (random & 0x70 ? 40000 : 200000000));
 	switch (random % 16) {
 	case 0:
@@ -214,7 +253,7 @@ static void a_random_machine_replays(void **state)
 
 	(void)state;
 	for (unsigned long seed = 1; seed <= share(2000); seed++) {
-		run(seed, seed % 3 == 0 ? 0 : seed % 3 == 1 ? 32 : 48);
+		run(seed, (const unsigned[]){ 0, 32, 48, STAMPED }[seed % 4]);
 		replay_init(&replay);
 		if (!replay_bytes(&replay, bytes, encode_all(bytes)))
 			fail_msg("seed %lu: %s", seed, replay.why);

@@ -31,7 +31,7 @@ static unsigned __int128 ratio_den(struct rate rate, uint64_t host_hz)
 }
 
 /* The asked ratio in units of 2^-frac_bits, to the nearest. */
-static unsigned __int128 quantise(struct rate rate, uint64_t host_hz, unsigned frac_bits)
+static __attribute__((noinline, cold)) unsigned __int128 quantise(struct rate rate, uint64_t host_hz, unsigned frac_bits)
 {
 	unsigned __int128 den = ratio_den(rate, host_hz), rest;
 	unsigned __int128 mult = div_128_128(scaled_ratio_num(rate, frac_bits), den, &rest);
@@ -52,7 +52,7 @@ static unsigned __int128 magnitude(__int128 value)
 }
 
 /* Whether the processor's multiplier can carry the rate; then *mult is what it multiplies with. */
-static bool multiplier_carries(const struct line *line, struct rate rate, uint64_t *mult)
+static __attribute__((cold)) bool multiplier_carries(const struct line *line, struct rate rate, uint64_t *mult)
 {
 	unsigned frac_bits = line->multiplier.frac_bits;
 
@@ -67,7 +67,7 @@ static bool multiplier_carries(const struct line *line, struct rate rate, uint64
 	       magnitude(error) * PPM <= scaled_ratio_num(rate, frac_bits);
 }
 
-static void choose_software(struct line *line)
+static __attribute__((cold)) void choose_software(struct line *line)
 {
 	size_t choice = 0;
 	unsigned __int128 wide;
@@ -81,11 +81,33 @@ static void choose_software(struct line *line)
 	line->hardware = line_is_offset_only(line);
 }
 
+/* pvclock's formula as the line's: a shift to the left is one of mul, a shift to the right loses bits first. The asked
+ * ratio is below 2^30 and above 2^-28, so mult is below 2^62. */
+static __attribute__((cold)) void choose_factors(struct line *line, uint64_t host_tsc)
+{
+	struct pvclock_factors factors = { 0 };
+
+	if (line->rate.num)
+		factors = pvclock_factors_of(scaled_ratio_num(line->rate, 0), ratio_den(line->rate, line->host_hz));
+
+	unsigned left = factors.shift > 0 ? (unsigned)factors.shift : 0;
+	unsigned right = factors.shift < 0 ? (unsigned)-factors.shift : 0;
+
+	line->factors = factors;
+	line->mult = (uint64_t)factors.mul << left;
+	line->frac_bits = PVCLOCK_FRAC_BITS + right;
+	line->tsc_mask = -(1ull << right);
+	line->origin_tsc = host_tsc;
+	line->cut_off = 0;
+}
+
 /* Sets everything but the offset. */
-static void choose(struct line *line, struct rate rate)
+static void choose(struct line *line, uint64_t host_tsc, struct rate rate)
 {
 	line->rate = rate;
-	if (!rate.num) {
+	if (line->stamped) {
+		choose_factors(line, host_tsc);
+	} else if (!rate.num) {
 		line->mult = 0;
 		line->hardware = false;
 	} else if (multiplier_carries(line, rate, &line->mult)) {
@@ -96,21 +118,40 @@ static void choose(struct line *line, struct rate rate)
 	}
 }
 
-void line_init(struct line *line, uint64_t host_hz, struct line_multiplier multiplier, uint64_t host_tsc,
+__attribute__((cold)) void line_init(struct line *line, uint64_t host_hz, struct line_multiplier multiplier, uint64_t host_tsc,
 	       struct rate rate)
 {
 	ASSERT(host_hz >= HOST_HZ_MIN && host_hz <= HOST_HZ_MAX);
 	ASSERT(multiplier.frac_bits <= software_frac_bits[0]);
-	*line = (struct line){ .host_hz = host_hz, .multiplier = multiplier, .frac_bits = software_frac_bits[0] };
+	*line = (struct line){ .host_hz = host_hz, .multiplier = multiplier, .frac_bits = software_frac_bits[0],
+			       .tsc_mask = -1ull };
 	line_bend(line, host_tsc, rate);
 }
 
-void line_bend(struct line *line, uint64_t host_tsc, struct rate rate)
+__attribute__((cold)) void line_init_stamped(struct line *line, uint64_t host_hz, uint64_t host_tsc, struct rate rate)
+{
+	ASSERT(host_hz >= HOST_HZ_MIN && host_hz <= HOST_HZ_MAX);
+	*line = (struct line){ .host_hz = host_hz, .stamped = true };
+	line_bend(line, host_tsc, rate);
+}
+
+__attribute__((cold)) void line_bend(struct line *line, uint64_t host_tsc, struct rate rate)
 {
 	uint64_t guest_ns = line_guest_ns(line, host_tsc);
 
-	choose(line, rate);
+	choose(line, host_tsc, rate);
 	line->offset += guest_ns - line_guest_ns(line, host_tsc);
+}
+
+__attribute__((cold)) void line_stamp(struct line *line, uint64_t host_tsc)
+{
+	uint64_t ticks = (host_tsc - line->origin_tsc) & line->tsc_mask;
+	unsigned __int128 passed = (unsigned __int128)ticks * line->mult + line->cut_off;
+
+	ASSERT(line->stamped);
+	line->origin_tsc += ticks;
+	line->offset += (uint64_t)(passed >> line->frac_bits);
+	line->cut_off = (uint64_t)passed & ((1ull << line->frac_bits) - 1);
 }
 
 /* How far guest time comes in 2^64 host ticks, modulo 2^64. It is a whole number, so that nothing is rounded at a
@@ -124,22 +165,51 @@ void line_take_out(struct line *line, uint64_t host_tsc, uint64_t host_ticks)
 {
 	uint64_t before_ns = line_guest_ns(line, host_tsc - host_ticks);
 
-	if (host_tsc < host_ticks)
+	if (host_tsc - line->origin_tsc < host_ticks)
 		before_ns -= guest_ns_per_wrap(line);
 	line->offset -= line_guest_ns(line, host_tsc) - before_ns;
 }
 
+/* What counts from an origin goes on over the end by itself. */
 void line_wrapped(struct line *line)
 {
-	line->offset += guest_ns_per_wrap(line);
+	if (!line->stamped)
+		line->offset += guest_ns_per_wrap(line);
 }
 
-/* With d = left_ns and f = frac_bits the answer is the smallest t for which floor((host_tsc + t) * mult / 2^f) >=
- * floor(host_tsc * mult / 2^f) + d, that is t * mult >= d * 2^f - (host_tsc * mult mod 2^f). */
+/* With f = frac_bits the answer is the smallest multiple t of step_ticks for which floor((counted + t) * mult / 2^f) >=
+ * floor(counted * mult / 2^f) + left_ns, that is t * mult >= left_ns * 2^f - (counted * mult mod 2^f). */
+static inline bool ticks_until(const struct line *line, uint64_t counted, uint64_t step_ticks, uint64_t left_ns,
+			       uint64_t *ticks)
+{
+	uint64_t step = line->mult * step_ticks, steps, rest;
+	uint64_t done = counted * line->mult & ((1ull << line->frac_bits) - 1);
+	unsigned __int128 needed = ((unsigned __int128)left_ns << line->frac_bits) - done + (step - 1);
+
+	if ((uint64_t)(needed >> 64) >= step)
+		return false;
+	steps = div_128_64((uint64_t)(needed >> 64), (uint64_t)needed, step, &rest);
+	*ticks = steps * step_ticks;
+	return steps < HOST_TICKS_END / step_ticks;
+}
+
+/* Only each 2^k-th tick counts, from the origin on. */
+static __attribute__((noinline, cold)) bool stamped_ticks_until(const struct line *line, uint64_t host_tsc,
+								 uint64_t left_ns, uint64_t *ticks)
+{
+	uint64_t passed = host_tsc - line->origin_tsc, counted = passed & line->tsc_mask;
+
+	if (!ticks_until(line, counted, -line->tsc_mask, left_ns, ticks))
+		return false;
+	*ticks -= passed - counted;
+	return true;
+}
+
 bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns, uint64_t *at)
 {
 	uint64_t left_ns = guest_ns - line_guest_ns(line, host_tsc);
-	uint64_t left_ticks, rest;
+	uint64_t left_ticks;
+	bool reached;
 
 	if (guest_ns == UINT64_MAX)
 		return false;
@@ -149,15 +219,13 @@ bool line_host_tsc(const struct line *line, uint64_t host_tsc, uint64_t guest_ns
 	}
 	if (!line->mult)
 		return false;
-
-	uint64_t done = host_tsc * line->mult & ((1ull << line->frac_bits) - 1);
-	unsigned __int128 needed = ((unsigned __int128)left_ns << line->frac_bits) - done + (line->mult - 1);
-
-	if ((uint64_t)(needed >> 64) >= line->mult)
-		return false;
-	left_ticks = div_128_64((uint64_t)(needed >> 64), (uint64_t)needed, line->mult, &rest);
-	*at = host_tsc + left_ticks;
-	return left_ticks < HOST_TICKS_END;
+	if (line->stamped)
+		reached = stamped_ticks_until(line, host_tsc, left_ns, &left_ticks);
+	else
+		reached = ticks_until(line, host_tsc, 1, left_ns, &left_ticks);
+	if (reached)
+		*at = host_tsc + left_ticks;
+	return reached;
 }
 
 bool line_is_offset_only(const struct line *line)
@@ -165,14 +233,14 @@ bool line_is_offset_only(const struct line *line)
 	return line->mult == 1ull << line->frac_bits;
 }
 
-uint64_t line_effective_e12(const struct line *line)
+__attribute__((cold)) uint64_t line_effective_e12(const struct line *line)
 {
 	unsigned __int128 product = (unsigned __int128)line->mult * line->host_hz * (E12 / GUEST_TSC_HZ);
 
 	return (uint64_t)((product + (1ull << (line->frac_bits - 1))) >> line->frac_bits);
 }
 
-int64_t line_error_e12(const struct line *line)
+__attribute__((cold)) int64_t line_error_e12(const struct line *line)
 {
 	if (!line->mult)
 		return 0;
@@ -187,9 +255,13 @@ int64_t line_error_e12(const struct line *line)
 	return error < 0 ? -(int64_t)e12 : (int64_t)e12;
 }
 
-uint64_t line_untrapped_limit(const struct line *line)
+__attribute__((cold)) uint64_t line_untrapped_limit(const struct line *line)
 {
 	uint64_t mult;
+
+	if (line->stamped)
+		return RATE_MAX;
+
 	uint64_t limit = mul_div_floor(line->multiplier.ratio_limit, line->host_hz, GUEST_TSC_HZ);
 
 	if (limit > RATE_MAX)

@@ -5,9 +5,18 @@
  *     guest_ns(host_tsc) = ((host_tsc * mult) >> frac_bits) + offset      128-bit product, modulo 2^64
  *
  * It is the formula of the hardware's TSC multiplier (SDM 3C 26.3, 16.48 bits; APM 2 15.30.5, 8.32 bits), so that the
- * same three numbers serve the hardware, the trapped RDTSC and every device. */
+ * same three numbers serve the hardware, the trapped RDTSC and every device.
+ *
+ * A stamped line is for a guest that evaluates it itself, out of a TSC that counts host ticks and a pvclock page. Its
+ * formula is the guest's, truncation by truncation: it counts from the TSC value that the page names, origin_tsc, and
+ * its lowest bits are lost where pvclock's shift is negative, by tsc_mask:
+ *
+ *     guest_ns(host_tsc) = ((((host_tsc - origin_tsc) & tsc_mask) * mult) >> frac_bits) + offset
+ *
+ * In any other line origin_tsc is 0 and tsc_mask all ones. */
 #pragma once
 
+#include "timekeeping/pvclock_factors.h"
 #include "timekeeping/rate.h"
 
 #include <stdbool.h>
@@ -22,11 +31,18 @@ struct line_multiplier {
 	uint64_t ratio_limit; /* ratios below this one only: 65536 on VMX, 256 on SVM */
 };
 
+/* How old a stamp may become: the deltas that the guest has to scale stay below this. */
+#define LINE_STAMP_TICKS (1ull << 31)
+
 struct line {
 	uint64_t mult;      /* 0: paused */
-	unsigned frac_bits; /* 32 to 48 */
+	unsigned frac_bits; /* 32 to 48; stamped: 32 to 60 */
 	bool hardware;      /* the processor can evaluate this line: it multiplies, or the ratio is 1; not if paused */
+	bool stamped;
+	uint64_t origin_tsc, tsc_mask;
 	uint64_t offset;
+	struct pvclock_factors factors; /* stamped: what the page says of the rate; 0 if paused */
+	uint64_t cut_off;   /* stamped: what the stamps since the bend have lost, in units of 2^-frac_bits ns */
 	struct rate rate;   /* as asked, in lowest terms */
 	uint64_t host_hz;
 	struct line_multiplier multiplier;
@@ -38,16 +54,25 @@ struct line {
 void line_init(struct line *line, uint64_t host_hz, struct line_multiplier multiplier, uint64_t host_tsc,
 	       struct rate rate);
 
-/* Guest time in ns at host_tsc. For each exit, so one multiplication, one double shift, one addition. */
+/* The same for a stamped line; mul and shift are those nearest to the asked ratio. */
+void line_init_stamped(struct line *line, uint64_t host_hz, uint64_t host_tsc, struct rate rate);
+
+/* Guest time in ns at host_tsc. For each exit, so without any branch. */
 static inline uint64_t line_guest_ns(const struct line *line, uint64_t host_tsc)
 {
-	unsigned __int128 product = (unsigned __int128)host_tsc * line->mult;
+	unsigned __int128 product = (unsigned __int128)((host_tsc - line->origin_tsc) & line->tsc_mask) * line->mult;
 
 	return (uint64_t)(product >> (line->frac_bits & 63)) + line->offset;
 }
 
 /* Bends the line at host_tsc: the same guest time there, another rate (reduced; 0 pauses) from there on. */
 void line_bend(struct line *line, uint64_t host_tsc, struct rate rate);
+
+/* Moves the origin of a stamped line to host_tsc, or to the last tick before it that counts: the page has to be written
+ * anew, as (origin_tsc, offset, factors). The line goes on there without a jump and never backward, but that what
+ * stamps cut off is paid when it has become a whole ns: so at most 2 ns and the tick that counts are ever lost, however
+ * many stamps there are. To be called before a stamp is LINE_STAMP_TICKS old. */
+void line_stamp(struct line *line, uint64_t host_tsc);
 
 /* Takes host_ticks host TSC ticks out of guest time, as if they had not been: at host_tsc the line then shows what
  * it showed at host_tsc - host_ticks. For stalls that are frozen out, and for the clock modes that hide the
@@ -72,5 +97,6 @@ bool line_is_offset_only(const struct line *line);
 uint64_t line_effective_e12(const struct line *line);
 int64_t line_error_e12(const struct line *line);
 
-/* The highest whole rate that the processor's multiplier can carry; 0: none. */
+/* The highest whole rate that the processor's multiplier can carry; 0: none. A stamped line needs none: the highest
+ * there is. */
 uint64_t line_untrapped_limit(const struct line *line);

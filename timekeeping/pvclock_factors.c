@@ -9,13 +9,14 @@
 #define NS_PER_SECOND 1000000000ull
 #define MUL_END (1ull << 32)
 
-/* mul = 10^9 * 2^(32 - shift) / hz, where the shift is the one that brings it between 2^31 and 2^32. */
-struct pvclock_factors pvclock_factors(uint64_t hz)
+/* mul = num * 2^(32 - shift) / den, where the shift is the one that brings it between 2^31 and 2^32. */
+__attribute__((cold)) struct pvclock_factors pvclock_factors_of(unsigned __int128 num, unsigned __int128 den)
 {
-	unsigned __int128 num = (unsigned __int128)NS_PER_SECOND << 32, den = hz, rest;
+	unsigned __int128 rest;
 	int shift = 0;
 
-	ASSERT(hz > 0 && hz <= 1ull << 63);
+	ASSERT(num && den && !(num >> 95) && !(den >> 96));
+	num <<= 32;
 	for (; num >= den << 32; shift++)
 		den <<= 1;
 	for (; num < den << 31; shift--)
@@ -30,6 +31,12 @@ struct pvclock_factors pvclock_factors(uint64_t hz)
 		shift++;
 	}
 	return (struct pvclock_factors){ .mul = (uint32_t)mul, .shift = (int8_t)shift };
+}
+
+struct pvclock_factors pvclock_factors(uint64_t hz)
+{
+	ASSERT(hz > 0 && hz <= 1ull << 63);
+	return pvclock_factors_of(NS_PER_SECOND, hz);
 }
 
 uint64_t pvclock_ns(struct pvclock_factors factors, uint64_t ticks)

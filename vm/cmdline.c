@@ -57,7 +57,8 @@ static bool set_mode(struct settings *settings, const char *value)
 static bool set_tsc(struct settings *settings, const char *value)
 {
 	static const struct word words[] = {
-		{ "auto", TSC_AUTO }, { "scale", TSC_SCALE }, { "trap", TSC_TRAP }, { 0 },
+		{ "auto", TSC_AUTO }, { "scale", TSC_SCALE }, { "trap", TSC_TRAP },
+		{ "native", TSC_NATIVE }, { 0 },
 	};
 	int chosen;
 
@@ -230,7 +231,7 @@ static bool set_do(struct settings *settings, const char *value)
 static const struct key keys[] = {
 	{ "rate", set_rate, false, "a rate: 10, 2.5, 1/4, 1d/1m, at most 1000000 and at least 1/1000000, or 0" },
 	{ "mode", set_mode, false, "wall" },
-	{ "tsc", set_tsc, false, "auto, scale or trap" },
+	{ "tsc", set_tsc, false, "auto, scale, trap or native" },
 	{ "tick", set_tick, false, "discard, merge, delay or slew" },
 	{ "tick.pit", set_tick_pit, false, "discard, merge, delay or slew" },
 	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },

@@ -14,7 +14,7 @@
 #define SETTINGS_DOS 64
 #define SETTINGS_DO_BYTES 128
 
-enum tsc_delivery { TSC_AUTO, TSC_SCALE, TSC_TRAP };
+enum tsc_delivery { TSC_AUTO, TSC_SCALE, TSC_TRAP, TSC_NATIVE };
 enum on_reset { RESET_STOP, RESET_RESTART };
 enum on_death { DEATH_STAY, DEATH_LEAVE };
 

@@ -54,7 +54,8 @@ void control_get_rate(const struct machine *machine, struct control_rate *rate)
 		.error_e12 = line_error_e12(&machine->line),
 		.attained_e12 = attained_e12(machine),
 		.untrapped_limit = machine->settings.tsc == TSC_TRAP ? 0 : line_untrapped_limit(&machine->line),
-		.trapped = !machine->line.hardware || machine->settings.tsc == TSC_TRAP,
+		.trapped = machine_tsc_exits(machine),
+		.native = machine->line.stamped,
 		.paused = machine->paused || !machine->rate.num,
 	};
 }

@@ -19,6 +19,7 @@ struct control_rate {
 	uint64_t attained_e12;    /* guest time over host time since the last change of rate or pause */
 	uint64_t untrapped_limit; /* the highest whole rate that needs no exit on RDTSC; 0: only the exact ratio 1 */
 	bool trapped;             /* RDTSC exits now */
+	bool native;              /* RDTSC shows the host's own ticks; the pvclock page carries the rate */
 	bool paused;
 };
 

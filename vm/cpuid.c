@@ -131,6 +131,11 @@ struct cpuid_regs cpuid_for_guest(uint32_t leaf, uint32_t subleaf, const struct 
 	return out;
 }
 
+bool cpuid_tells_tsc_rate(uint32_t leaf)
+{
+	return leaf == 0x15 || leaf == 0x40000010 || leaf == 0x80000007;
+}
+
 uint64_t cpuid_cr4_allowed(uint32_t leaf_1_ecx, uint32_t leaf_7_ebx, uint32_t leaf_7_ecx)
 {
 	/* VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT: as old as long mode */

@@ -136,6 +136,8 @@ static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 	uint32_t leaf = (uint32_t)gpr[RAX], subleaf = (uint32_t)gpr[RCX];
 	struct cpuid_regs seen;
 
+	if (machine->line.stamped && cpuid_tells_tsc_rate(leaf))
+		leaf = CPUID_NO_LEAF;
 	seen = guest_cpuid(leaf, subleaf, leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
 	gpr[RAX] = seen.eax;
 	gpr[RBX] = seen.ebx;
@@ -209,7 +211,7 @@ static void on_wrmsr(struct machine *machine, const struct vcpu_exit *exit)
 
 static void give_tsc(struct machine *machine, const struct vcpu_exit *exit, bool with_aux)
 {
-	uint64_t tsc = machine->now_ns + machine->tsc_adjust;
+	uint64_t tsc = machine_guest_tsc(machine);
 
 	machine_trace(machine, TRACE_TSC, tsc, 0);
 	set_low(machine, RAX, tsc);

@@ -201,12 +201,8 @@ static void start_time(struct machine *machine, uint64_t host_hz)
 	uint64_t start_tsc = wait_for_start(host_hz);
 
 	bed_clock_restart();
-	machine->base_tsc = machine->features.multiplier.frac_bits ? 0 : start_tsc;
-	machine->started_tsc = machine->bend_tsc = start_tsc - machine->base_tsc;
-	line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
-	machine_set_now(machine, machine->started_tsc);
+	machine_start_line(machine, host_hz, start_tsc);
 	machine_withhold(machine, WITHHELD_PAUSED, !machine->rate.num);
-	machine_update_tsc(machine);
 	machine->poll_period_tsc = host_hz / POLLS_PER_SECOND;
 	machine->quiet_period_tsc = mul_div_floor(machine->settings.poll_ns, host_hz, NS_PER_SECOND);
 	machine->next_poll_tsc = machine->breath_tsc = machine->started_tsc;

@@ -54,7 +54,7 @@ struct machine {
 	struct line line;
 	struct event_queue events;
 	uint64_t tsc_adjust; /* what the guest itself added to its TSC */
-	uint64_t base_tsc;   /* the host TSC that counts as 0 in all of the machine: its start, or 0 where the processor multiplies */
+	uint64_t base_tsc;   /* the host TSC that counts as 0 in all of the machine: its start, or 0 where the processor may multiply */
 	uint64_t host_tsc;   /* "now": read once at the start of a turn, and right after each exit */
 	uint64_t now_ns;     /* the line there */
 	uint64_t started_tsc;
@@ -131,11 +131,30 @@ static inline void machine_set_now(struct machine *machine, uint64_t host_tsc)
 	machine->now_ns = line_guest_ns(&machine->line, host_tsc);
 }
 
-/* Bends the line at "now" and tells the engine. */
+/* What the guest's TSC shows at "now". */
+static inline uint64_t machine_guest_tsc(const struct machine *machine)
+{
+	return (machine->line.stamped ? machine->host_tsc : machine->now_ns) + machine->tsc_adjust;
+}
+
+/* vm/tsc.c. Guest time 0 is at start_tsc of the host; from there time goes at machine->rate. "Now" is there. */
+void machine_start_line(struct machine *machine, uint64_t host_hz, uint64_t start_tsc);
+
+/* Bends the line at "now" and tells the engine, and the guest where its pvclock page carries the rate. */
 void machine_bend(struct machine *machine, struct rate rate);
 
 /* The engine learns of a new line or tsc_adjust. */
 void machine_update_tsc(struct machine *machine);
+bool machine_tsc_exits(const struct machine *machine);
+
+/* The guest moves its own TSC: guest time stays, tsc_adjust takes the difference (SDM 3B 18.17.3). */
+void machine_move_tsc(struct machine *machine, uint64_t tsc_adjust);
+
+/* What the guest's pvclock page has to say, and its writing. With tsc=native it must never become LINE_STAMP_TICKS old:
+ * machine_renew_stamp, called at each poll then, sees to that. */
+struct pvclock_stamp machine_stamp(const struct machine *machine);
+void machine_write_stamp(struct machine *machine);
+void machine_renew_stamp(struct machine *machine);
 
 /* vm/exits.c: does what the exit asks for. */
 void machine_handle_exit(struct machine *machine, const struct vcpu_exit *exit);

@@ -49,18 +49,10 @@ static bool refuse_write(struct machine *machine, uint32_t msr, uint64_t value)
 	return false;
 }
 
-/* The guest moves its own TSC: guest time stays, tsc_adjust takes the difference (SDM 3B 18.17.3). */
-static void move_tsc(struct machine *machine, uint64_t tsc_adjust)
-{
-	machine->tsc_adjust = tsc_adjust;
-	machine_update_tsc(machine);
-	pvclock_update(&machine->pvclock, machine->now_ns, machine->now_ns + tsc_adjust);
-}
-
 static bool read_tsc(struct machine *machine, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
-	*value = machine->now_ns + machine->tsc_adjust;
+	*value = machine_guest_tsc(machine);
 	machine_trace(machine, TRACE_TSC, *value, 0);
 	return true;
 }
@@ -68,7 +60,7 @@ static bool read_tsc(struct machine *machine, uint32_t msr, uint64_t *value)
 static bool write_tsc(struct machine *machine, uint32_t msr, uint64_t value)
 {
 	machine_trace(machine, TRACE_MSR, msr, value);
-	move_tsc(machine, value - machine->now_ns);
+	machine_move_tsc(machine, machine->tsc_adjust + value - machine_guest_tsc(machine));
 	return true;
 }
 
@@ -82,7 +74,7 @@ static bool read_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t *val
 static bool write_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t value)
 {
 	machine_trace(machine, TRACE_MSR, msr, value);
-	move_tsc(machine, value);
+	machine_move_tsc(machine, value);
 	return true;
 }
 
@@ -93,9 +85,10 @@ static bool read_pvclock(struct machine *machine, uint32_t msr, uint64_t *value)
 
 static bool write_pvclock(struct machine *machine, uint32_t msr, uint64_t value)
 {
+	struct pvclock_stamp stamp = machine_stamp(machine);
+
 	machine_trace(machine, TRACE_MSR, msr, value);
-	return pvclock_write_msr(&machine->pvclock, msr, value, machine->now_ns,
-				 machine->now_ns + machine->tsc_adjust);
+	return pvclock_write_msr(&machine->pvclock, msr, value, &stamp);
 }
 
 static bool read_efer(struct machine *machine, uint32_t msr, uint64_t *value)

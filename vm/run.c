@@ -22,28 +22,6 @@ static bool reached(uint64_t a, uint64_t b)
 	return (int64_t)(a - b) >= 0;
 }
 
-void machine_update_tsc(struct machine *machine)
-{
-	const struct line *line = &machine->line;
-	struct vcpu_tsc tsc = {
-		.exits = machine->settings.tsc == TSC_TRAP || !line->hardware,
-		.mult = line->multiplier.frac_bits ? line->mult : 1,
-		.offset = line->offset + machine->tsc_adjust - machine->base_tsc,
-	};
-
-	machine->ops->set_tsc(&machine->vcpu, &tsc);
-	machine_trace_line(machine);
-}
-
-void machine_bend(struct machine *machine, struct rate rate)
-{
-	line_bend(&machine->line, machine->host_tsc, rate);
-	machine->bend_tsc = machine->host_tsc;
-	machine->bend_ns = machine->now_ns;
-	machine->timer_for_ns = machine->armed_for_ns = 0; /* the same guest deadline is at another host TSC now */
-	machine_update_tsc(machine);
-}
-
 /* The host TSC at which the next event is due, from the cache where its deadline is still the same; the next poll where that is earlier. */
 static uint64_t next_deadline(struct machine *machine)
 {
@@ -156,7 +134,7 @@ static void end_stall(struct machine *machine)
 {
 	machine_withhold(machine, WITHHELD_STALLED, false);
 	pvclock_guest_stopped(&machine->pvclock);
-	pvclock_update(&machine->pvclock, machine->now_ns, machine->now_ns + machine->tsc_adjust);
+	machine_write_stamp(machine);
 }
 
 static bool is_withheld(struct machine *machine)
@@ -175,6 +153,8 @@ static void poll(struct machine *machine)
 	machine->armed_for_ns = 0;
 	machine->quiet_polls = console_poll(machine) ? 0 : machine->quiet_polls + 1;
 	interrupts_report_nmi();
+	if (machine->line.stamped)
+		machine_renew_stamp(machine);
 	if (!(machine->polls++ % POLLS_PER_BED_CLOCK))
 		bed_clock_keep();
 }

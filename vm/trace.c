@@ -7,7 +7,7 @@
 #include "base/mem.h"
 
 static const uint8_t value_counts[TRACE_KIND_COUNT] = {
-	[TRACE_START] = 8, [TRACE_LINE] = 6, [TRACE_READ] = 3, [TRACE_WRITE] = 3, [TRACE_TSC] = 1,
+	[TRACE_START] = 8, [TRACE_LINE] = 8, [TRACE_READ] = 3, [TRACE_WRITE] = 3, [TRACE_TSC] = 1,
 	[TRACE_MSR] = 2, [TRACE_STAMP] = 6, [TRACE_DUE] = 5, [TRACE_EXITS] = 4, [TRACE_END] = 1,
 };
 

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACE_VERSION 1
+#define TRACE_VERSION 2
 #define TRACE_VALUES 8
 #define TRACE_NAME_VALUES 3 /* of TRACE_EXITS */
 #define TRACE_RANGES 6
@@ -22,8 +22,8 @@
  * READ, TSC, STAMP and DUE. */
 enum trace_kind {
 	TRACE_START, /* TRACE_VERSION, host Hz, the multiplier's fraction bits and ratio limit, the calendar at guest time 0 (seconds since 1970),
-			bytes of RAM below and above 4 GiB as the CMOS tells them, tick policies (PIT | RTC << 8) */
-	TRACE_LINE,  /* the line is like this now: mult, fraction bits, offset, tsc_adjust, rate's num and den */
+			bytes of RAM below and above 4 GiB as the CMOS tells them, tick policies (PIT | RTC << 8), and whether the line is stamped (<< 16) */
+	TRACE_LINE,  /* the line is like this now: mult, fraction bits, offset, tsc_adjust, rate's num and den, origin, what stamps cut off */
 	TRACE_READ,  /* port, bytes, value */
 	TRACE_WRITE, /* port, bytes, value */
 	TRACE_TSC,   /* value (RDTSC, RDTSCP or RDMSR of 10h, by an exit) */

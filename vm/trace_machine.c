@@ -21,7 +21,7 @@ static void tell_start(struct machine *machine, uint64_t below_4g_bytes, uint64_
 	trace_add(&machine->trace, TRACE_START, (const uint64_t[]){
 		TRACE_VERSION, machine->line.host_hz, machine->line.multiplier.frac_bits, machine->line.multiplier.ratio_limit,
 		(uint64_t)machine->pvclock.unix_at_zero, below_4g_bytes, above_4g_bytes,
-		(uint64_t)machine->settings.tick_pit | (uint64_t)machine->settings.tick_rtc << 8 });
+		(uint64_t)machine->settings.tick_pit | (uint64_t)machine->settings.tick_rtc << 8 | (uint64_t)machine->line.stamped << 16 });
 }
 
 void machine_trace_line(struct machine *machine)
@@ -29,7 +29,7 @@ void machine_trace_line(struct machine *machine)
 	const struct line *line = &machine->line;
 
 	trace_add(&machine->trace, TRACE_LINE, (const uint64_t[]){ line->mult, line->frac_bits, line->offset, machine->tsc_adjust,
-								   line->rate.num, line->rate.den });
+								   line->rate.num, line->rate.den, line->origin_tsc, line->cut_off });
 }
 
 void machine_trace_start(struct machine *machine, uint64_t below_4g_bytes, uint64_t above_4g_bytes)
