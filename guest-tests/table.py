@@ -3,6 +3,7 @@
 with which the guest spoils its own observation, and the run must then fail."""
 
 import dataclasses
+import re
 
 ALL_RATES = ("1", "100", "1/100")
 FAST_RATES = ("1000", "65000", "1000000")
@@ -36,6 +37,7 @@ class Guest:
     control: str = ""
     ips: int = 0                 # instructions a second, where the bed takes it (Bochs) and the usual is not wanted
     timeout_s: int = 300         # of host time; the bed's own time is whatever the rate makes of it
+    check: callable = None       # of the lines of the console: more (held, claim) pairs
 
 
 def ending(how, status, words, native_status, complete=False, rates=ALL_RATES, native=True):
@@ -47,6 +49,43 @@ def ending(how, status, words, native_status, complete=False, rates=ALL_RATES, n
 def changes(*steps):
     """Foliot's arguments for a run whose rate changes: (guest time, rate) pairs."""
     return " ".join(f'"do={at}:rate {rate}"' for at, rate in steps)
+
+
+EXITS = re.compile(r"foliot: (do [^>]*: exits ->| ) *([a-zA-Z-]+(?: \w+)*) +(\d+)$")
+OF_THE_HOST = ("host-interrupt", "all exits")
+
+
+def only_the_host_exits(lines):
+    """Between two do=TIME:exits the guest came to Foliot for nothing but the host's timer."""
+    counts = []
+    for match in filter(None, map(EXITS.match, lines)):
+        if match[1].startswith("do"):
+            counts.append({})
+        counts[-1][match[2]] = int(match[3])
+    if len(counts) != 2:
+        return [(False, f"two counts of exits: {len(counts)}")]
+    kinds = {kind: counts[1].get(kind, 0) - counts[0].get(kind, 0) for kind in counts[1]}
+    others = {kind: more for kind, more in kinds.items() if more and kind not in OF_THE_HOST}
+    return [(not others, f"no exit between two counts but {kinds['host-interrupt']} of the host's timer: {others}"),
+            ("rdtsc" not in kinds and "rdtscp" not in kinds, "RDTSC has never exited")]
+
+
+def native(rate):
+    """tsc=native at one rate: a second of the host's time between the two counts."""
+    foliot = f'tsc=native "do=1ns:rate {rate}" "do={100 * rate}ms:exits" "do={1100 * rate}ms:exits"'
+    return Guest(f"native-{rate}", guest="native", append=f"from_ms={100 * rate} to_ms={1100 * rate}", foliot=foliot, rates=("1",),
+                 native=False, control="control=1" if rate == 1 else "", timeout_s=600, check=only_the_host_exits)
+
+
+def steep_changes(count):
+    """Each rate lasts for 40 ms of the host's time or more, as the answers take their time."""
+    rates = (1000, 50, 33333, 64, 1440, 30, 100, 25)
+    at, steps = 1, []
+    for number in range(count):
+        rate = rates[number % len(rates)]
+        steps.append((f"{at}s", rate))
+        at += 1 + rate // 25
+    return changes(*steps)
 
 
 RESET = "the guest reset the machine"
@@ -63,6 +102,14 @@ GUESTS = [
     Guest("pvclock", native=False, control="control=1"),
     Guest("pmtimer", control="control=1"),
     Guest("tsc", control="control=1"),
+    native(1),
+    native(100),
+    native(1000),
+    # do= takes 64 commands; native/changes has the thousands
+    Guest("native-changes", guest="native", append="how=changes changes=30", foliot=f"tsc=native {steep_changes(30)}",
+          rates=("1",), native=False),
+    # the bed's TSC counts 1 GHz: at rate 1 the guest's does
+    Guest("clocks-native", guest="clocks", foliot="tsc=native", rates=("1",), native=False, ips=10**9),
     Guest("pic", control="control=1"),
     Guest("uart"),
     Guest("halt"),
