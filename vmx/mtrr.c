@@ -64,7 +64,8 @@ unsigned mtrr_type(const struct mtrrs *m, uint64_t hpa)
 	return type;
 }
 
-/* No range begins or ends within such a block that is aligned to its size: the lowest bit of a mask is as far as the mask can see. */
+/* From hpa on no range begins or ends within such a block that is aligned to its size: the lowest bit of a mask is as far
+ * as the mask can see. */
 static uint64_t block_bytes(const struct mtrrs *m, uint64_t hpa)
 {
 	uint64_t bytes = 1ull << 40;
@@ -77,7 +78,7 @@ static uint64_t block_bytes(const struct mtrrs *m, uint64_t hpa)
 		if (m->mask[i] & MASK_VALID && mask && (mask & -mask) < bytes)
 			bytes = mask & -mask;
 	}
-	return hpa < bytes && bytes > MIB && uses_fixed(m) ? MIB : bytes;
+	return bytes;
 }
 
 uint64_t mtrr_run(const struct mtrrs *m, uint64_t hpa, uint64_t bytes)
