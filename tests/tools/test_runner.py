@@ -16,7 +16,7 @@ import unittest
 
 import common
 from foliotlib import cli, client
-from foliotlib.console import Backlog, Watcher
+from foliotlib.console import Backlog, Plain, Watcher
 from foliotlib.guardian import Guardian
 from foliotlib.runner import Interrupted, Runner
 from foliotlib.status import End
@@ -60,6 +60,16 @@ class Patterns(unittest.TestCase):
 
     def test_nothing_asked_is_nothing_seen(self):
         self.assertFalse(Watcher([], []).all_seen())
+
+    def test_sequences_are_taken_out_wherever_the_stream_is_cut(self):
+        stream = b"a\x1b[2J\x1b[01;01Hb\x1b[=3h\r\n\x1b[0m\x1b[37mc \x1b7[1]\x1b"
+        for cut in range(len(stream) + 1):
+            plain = Plain()
+            text = plain.feed(stream[:cut]) + plain.feed(stream[cut:])
+            self.assertEqual(text, b"ab\r\nc \x1b7[1]")
+            self.assertEqual((plain.rest(), plain.rest()), (b"\x1b", b""))
+        plain = Plain()
+        self.assertEqual(b"".join(plain.feed(bytes([byte])) for byte in stream), b"ab\r\nc \x1b7[1]")
 
     def test_backlog_keeps_what_was_not_taken(self):
         backlog, taken = Backlog(), []

@@ -6,12 +6,27 @@ import re
 # Terminal control sequences (ECMA-48 5.4) and carriage returns are no part of a line's text.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]|\r")
 _SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
+_BEGUN = re.compile(rb"(?:\x1b(?:\[[0-?]*[ -/]*)?)?\Z")
 LONGEST_LINE = 65536
 
 
-def without_sequences(data):
-    """The bytes less their terminal control sequences: a boot loader's would clear the user's screen."""
-    return _SEQUENCE.sub(b"", data)
+class Plain:
+    """Takes terminal control sequences out of a stream, however it is cut: firmware's and a boot loader's would clear the user's
+    screen."""
+
+    def __init__(self):
+        self._begun = b""
+
+    def feed(self, data):
+        """The bytes without sequences; one that is not whole yet waits for its rest."""
+        text = _SEQUENCE.sub(b"", self._begun + data)
+        self._begun = _BEGUN.search(text)[0]
+        return text[:len(text) - len(self._begun)]
+
+    def rest(self):
+        """What waits: no sequence after all."""
+        begun, self._begun = self._begun, b""
+        return begun
 
 
 class Watcher:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from .console import Backlog, Watcher, without_sequences
+from .console import Backlog, Plain, Watcher
 from .relay import Relay
 from .status import End, Ending
 
@@ -110,6 +110,7 @@ class Runner:
         self._to_console = Backlog()
         self._over = False
         self._booting = not options.native
+        self._plain = Plain()
 
     def run(self, guardian, terminal):
         """Runs the bed to its end; returns an Ending, or raises Interrupted. The bed is gone on return in any case."""
@@ -261,7 +262,8 @@ class Runner:
         self._booting = False
 
     def _console(self, data):
-        self._sink.write(data, without_sequences(data) if self._booting and self.options.interactive else data)
+        booting = self._booting and self.options.interactive
+        self._sink.write(data, self._plain.feed(data) if booting else self._plain.rest() + data)
         self.watcher.feed(data)
 
     def _error_text(self, data):
