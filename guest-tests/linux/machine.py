@@ -19,7 +19,8 @@ from foliotlib.session import SessionError
 
 
 class Machine:
-    """mkiso: its words behind the image of Foliot. A context: the machine is gone when it is left."""
+    """mkiso: its words behind the image of Foliot; uefi: else by BIOS, with VGA's text for a screen. A context: the machine is gone
+    when it is left."""
 
     def __init__(self, mkiso, uefi=True, mib=1024):
         self.directory = tempfile.mkdtemp(prefix="foliot-m-")
@@ -29,7 +30,8 @@ class Machine:
         self._qmp, theirs = socket.socketpair()
         options = cli.parse(["--bed", "qemu", "--mem", str(mib), "-"])
         lines = types.SimpleNamespace(control_fd=None, qmp_fd=theirs.fileno())
-        command = beds.BEDS["qemu"].command(options, firmware.qemu_words(iso) if uefi else ["-cdrom", iso], lines)
+        boot = firmware.qemu_words(iso) if uefi else ["-cdrom", iso, "-device", "VGA"]
+        command = beds.BEDS["qemu"].command(options, boot, lines)
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, pass_fds=[theirs.fileno()])
         theirs.close()
         self._monitor = self._qmp.makefile("rw", encoding="utf-8")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """By UEFI Foliot boots Linux to its shell, and what it says is on the screen of pixels, dot by dot as its font has it: messages,
-a refusal and a panic. Nothing is written where VGA's text would be. The guest's map of memory is the same as by BIOS, whatever
+a refusal and a panic. Nothing is written where VGA's text would be; by BIOS that is where it is. The guest's map of memory is the same as by BIOS, whatever
 the firmware keeps of the first MiB, and repeatable runs are byte-identical."""
 
 import os
 import re
+import subprocess
 import tempfile
 
 import boot
@@ -128,6 +129,16 @@ def refusal(report):
         judge_screen(report, machine, "a panic's dump")
 
 
+def text_screen(report):
+    """By BIOS the same words are VGA's text, 80 by 25."""
+    with Machine([], uefi=False, mib=256) as machine:
+        machine.expect(r"\[F302\].*\n")
+        cells = machine.memory(VGA_TEXT_HPA, VGA_TEXT_BYTES)
+        rows = [cells[at:at + 160:2].decode("ascii", "replace").rstrip() for at in range(0, VGA_TEXT_BYTES, 160)]
+        wanted = [row.rstrip() for row in shown(said(machine.log), 80, 25)]
+        report.claim(rows[:len(wanted)] == wanted and not any(rows[len(wanted):]), "by BIOS a refusal is on VGA's text screen", rows[:8])
+
+
 def low_memory(report):
     """The guest `memory` looks at every page; GRUB hides some of the host's first MiB, as firmware does."""
     guest = os.path.join(ROOT, "build", "guests", "memory.elf")
@@ -158,8 +169,13 @@ def repeatable(report):
 
 def run(report):
     """The scenario."""
+    if report.bed != "qemu":
+        report.skip(f"there is no UEFI firmware for {report.bed}")
+        return
+    subprocess.run(["make", "--no-print-directory", "-s", "guests"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     session(report)
     screen(report)
     refusal(report)
+    text_screen(report)
     low_memory(report)
     repeatable(report)
