@@ -121,6 +121,7 @@ GUESTS = [
     Guest("msr", native=False, control="control=1"),
     Guest("exceptions"),
     Guest("realmode"),
+    Guest("paging", native=False),
     Guest("traps", native=False),
     # no rate leaves the guest without the processor
     Guest("traps-fast", guest="traps", foliot='"do=1ns:rate 1000000"', rates=("1",), native=False),

@@ -201,6 +201,33 @@ static void reserved_bits_are_told_in_the_error_code(void **state)
 		}
 }
 
+/* The registers that PAE's first level becomes: a present entry with a reserved bit is refused, in whichever of the four; nothing is in other modes. */
+static void bad_pdptes_are_refused(void **state)
+{
+	static const uint64_t bad[] = { 1ull << 1, 1ull << 2, 1ull << 5, 1ull << 8, 1ull << 40, 1ull << 51, 1ull << 52, NX };
+	struct walk_state s = map_page(&formats[1]);
+	uint64_t *table = guest_ram.span(guest_ram.context, s.cr3 & 0xffffffe0, 4 * sizeof *table);
+
+	(void)state;
+	s.address_bits = 40;
+	assert_true(walk_pdptes_are_legal(&s, &guest_ram));
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned b = 0; b < sizeof bad / sizeof bad[0]; b++) {
+			uint64_t good = table[i];
+
+			table[i] = PAGE_GPA | PRESENT | bad[b];
+			assert_false(walk_pdptes_are_legal(&s, &guest_ram));
+			s.cr0 &= ~CR0_PG;
+			assert_true(walk_pdptes_are_legal(&s, &guest_ram));
+			s.cr0 |= CR0_PG;
+			table[i] &= ~(uint64_t)PRESENT;
+			assert_true(walk_pdptes_are_legal(&s, &guest_ram));
+			table[i] = good;
+		}
+	s.cr3 = 0xf0000000; /* no RAM */
+	assert_false(walk_pdptes_are_legal(&s, &guest_ram));
+}
+
 static const struct {
 	unsigned format, level;
 	uint64_t entry, gpa;
@@ -356,6 +383,7 @@ int main(void)
 		cmocka_unit_test(every_right_at_every_level_is_as_the_manual_says),
 		cmocka_unit_test(an_absent_entry_is_a_fault_without_the_present_bit),
 		cmocka_unit_test(reserved_bits_are_told_in_the_error_code),
+		cmocka_unit_test(bad_pdptes_are_refused),
 		cmocka_unit_test(large_pages_have_their_sizes_and_reserved_bits),
 		cmocka_unit_test(addresses_beyond_the_tables_are_told),
 		cmocka_unit_test(copies_cross_pages_and_stop_at_faults),

@@ -5,6 +5,7 @@
 #include "vm/machine.h"
 
 #include "host/cpu.h"
+#include "host/memory.h"
 #include "host/message.h"
 #include "monitor/eventlog.h"
 #include "vm/cpuid.h"
@@ -254,6 +255,20 @@ static bool cr4_is_legal(struct machine *machine, uint64_t value)
 	return true;
 }
 
+/* What CR0, CR4 and EFER would become, where they change what the guest's first level of PAE paging has to be. */
+static bool pdptes_are_legal(struct machine *machine, uint64_t cr0, uint64_t cr4, uint64_t efer)
+{
+	struct walk_state state = {
+		.cr0 = cr0,
+		.cr3 = machine->ops->get(&machine->vcpu, CR3),
+		.cr4 = cr4,
+		.efer = efer,
+		.address_bits = 63 - (unsigned)__builtin_clzll(host_physical_end()),
+	};
+
+	return !machine->features.checks_pdptes || walk_pdptes_are_legal(&state, &machine->ram);
+}
+
 /* APM 2 3.1.1 and 14.6: what CR0 may hold, and how paging becomes long mode or leaves it. Returns whether the value was taken. */
 static bool take_cr0(struct machine *machine, uint64_t value)
 {
@@ -268,19 +283,25 @@ static bool take_cr0(struct machine *machine, uint64_t value)
 	if (value & CR0_PG && !(ops->get(&machine->vcpu, CR0) & CR0_PG) && efer & EFER_LME) {
 		if (!(cr4 & CR4_PAE) || cs.attributes & SEGMENT_LONG)
 			return false;
-		ops->set(&machine->vcpu, EFER, efer | EFER_LMA);
+		efer |= EFER_LMA;
 	} else if (!(value & CR0_PG)) {
 		if (cr4 & CR4_PCIDE || (efer & EFER_LMA && cs.attributes & SEGMENT_LONG))
 			return false;
-		ops->set(&machine->vcpu, EFER, efer & ~EFER_LMA);
+		efer &= ~EFER_LMA;
 	}
+	if (!pdptes_are_legal(machine, value, cr4, efer))
+		return false;
+	ops->set(&machine->vcpu, EFER, efer);
 	ops->set(&machine->vcpu, CR0, value);
 	return true;
 }
 
 static bool take_cr4(struct machine *machine, uint64_t value)
 {
-	if (!cr4_is_legal(machine, value))
+	const struct virt_ops *ops = machine->ops;
+
+	if (!cr4_is_legal(machine, value) ||
+	    !pdptes_are_legal(machine, ops->get(&machine->vcpu, CR0), value, ops->get(&machine->vcpu, EFER)))
 		return false;
 	machine->ops->set(&machine->vcpu, CR4, value);
 	return true;

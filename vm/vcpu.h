@@ -111,6 +111,7 @@ struct vcpu_mode {
 struct virt_features {
 	struct line_multiplier multiplier;
 	bool next_rip; /* the exit says how long the instruction was */
+	bool checks_pdptes; /* paging by PAE: its first level are registers, and an entry fails where one has a reserved bit set */
 };
 
 /* What the guest's RDTSC and RDTSCP do: exit, or show ((host_tsc * mult) >> multiplier.frac_bits) + offset modulo 2^64. Where the processor has

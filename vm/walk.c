@@ -30,9 +30,12 @@
 
 /* PAE's first level (APM 2 5.2.3): bits 1, 2 and 5 to 8 are reserved, and it has no rights. */
 #define PDPTE_RESERVED 0x1e6ull
+#define PDPTE_ACCESSED (1ull << 5) /* QEMU's AMD-V sets it all the same; no other processor gets so far with it */
 /* A 4 MiB page: address bits 32 to 39 in bits 13 to 20, bit 21 reserved (APM 2 5.2.2). */
 #define PDE_4M_HIGH(entry) (((entry) >> 13 & 0xff) << 32)
 #define PDE_4M_RESERVED (1ull << 21)
+
+#define PDPTES 4u
 
 enum format { FORMAT_32, FORMAT_PAE, FORMAT_LONG };
 
@@ -88,6 +91,24 @@ static uint64_t reserved_bits(const struct tables *tables, unsigned level, bool 
 	if (tables->format == FORMAT_LONG && level == 3)
 		return tables->reserved | ENTRY_LARGE;
 	return tables->reserved | (large ? (page_bytes - 1) & ~((PAGE_BYTES << 1) - 1) : 0); /* bit 12 is PAT */
+}
+
+bool walk_pdptes_are_legal(const struct walk_state *state, const struct guest_ram *ram)
+{
+	struct tables tables = tables_of(state);
+	const uint8_t *table;
+
+	if (!(state->cr0 & CR0_PG) || tables.format != FORMAT_PAE)
+		return true;
+	table = ram->span(ram->context, tables.root_gpa, PDPTES * sizeof(uint64_t));
+	for (unsigned i = 0; table && i < PDPTES; i++) {
+		uint64_t entry;
+
+		memcpy(&entry, table + i * sizeof entry, sizeof entry);
+		if (entry & ENTRY_PRESENT && entry & reserved_bits(&tables, 2, false))
+			return false;
+	}
+	return table;
 }
 
 static uint64_t page_address(const struct tables *tables, unsigned level, uint64_t entry, uint64_t gva)
@@ -148,7 +169,7 @@ static enum walk_result walk_tables(const struct walk_state *state, const struct
 		if (!(entry & ENTRY_PRESENT))
 			return fault(state, access, 0, error);
 		large = is_large(state, &tables, level, entry);
-		if (entry & reserved_bits(&tables, level, large))
+		if (entry & reserved_bits(&tables, level, large) & ~(is_pdpte(&tables, level) ? PDPTE_ACCESSED : 0))
 			return fault(state, access, WALK_ERROR_PRESENT | WALK_ERROR_RESERVED, error);
 		if (!is_pdpte(&tables, level))
 			rights = (rights & (entry | ENTRY_NX)) | (entry & ENTRY_NX);

@@ -40,6 +40,10 @@ enum walk_result {
 enum walk_result walk(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva, unsigned access,
 		      uint64_t *gpa, uint32_t *error);
 
+/* Whether the four entries that CR3 points to may become the processor's, as it checks where paging by PAE outside long mode begins or changes
+ * (SDM 3A 4.4.1): one that is present has no reserved bit set. True in any other mode. */
+bool walk_pdptes_are_legal(const struct walk_state *state, const struct guest_ram *ram);
+
 /* Where the byte at gva is in our address space, and how many bytes from there on are in the same page: for
  * looking at a few bytes without copying them. *at and *bytes are set with WALK_OK. */
 enum walk_result guest_span_virtual(const struct walk_state *state, const struct guest_ram *ram, uint64_t gva,

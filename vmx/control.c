@@ -5,6 +5,7 @@
 
 #include "vmx/vmcs.h"
 
+#define CPUID_1_ECX_VMX (1u << 5)
 #define CPUID_7_EBX_INVPCID (1u << 10)
 
 struct control_row {
@@ -50,6 +51,17 @@ static const struct control_row rows[] = {
 static const char *const word_names[WORD_COUNT] = {
 	[WORD_PIN] = "pin-based", [WORD_PRIMARY] = "primary", [WORD_SECONDARY] = "secondary", [WORD_EXIT] = "exit", [WORD_ENTRY] = "entry",
 };
+
+bool vmx_is_allowed(uint32_t cpuid_1_ecx, uint64_t feature_control, struct refusal *why)
+{
+	if (!(cpuid_1_ecx & CPUID_1_ECX_VMX))
+		return refuse(why, 221, "this processor has no VT-x (CPUID 1 ECX bit 5 is 0, ECX = %08xh): use another machine, or "
+			      "enable it where an emulator or hypervisor below hides it (KVM: nested=1 and -cpu host)", cpuid_1_ecx);
+	if (feature_control & FEATURE_CONTROL_LOCKED && !(feature_control & FEATURE_CONTROL_VMX))
+		return refuse(why, 222, "VT-x is locked off by the firmware (IA32_FEATURE_CONTROL = %lxh, bit 2 is 0): "
+			      "enable VT-x in the firmware's set-up", feature_control);
+	return true;
+}
 
 uint32_t vmx_negotiate(uint64_t capability, uint32_t required, uint32_t optional, uint32_t *value)
 {

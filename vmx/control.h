@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FEATURE_CONTROL_LOCKED (1ull << 0)
+#define FEATURE_CONTROL_VMX (1ull << 2) /* outside SMX */
+
 enum vmx_word { WORD_PIN, WORD_PRIMARY, WORD_SECONDARY, WORD_EXIT, WORD_ENTRY, WORD_COUNT };
 
 struct vmx_controls {
@@ -21,6 +24,9 @@ uint32_t vmx_negotiate(uint64_t capability, uint32_t required, uint32_t optional
 /* All words, from the capabilities of each. False: why not, with the control's name. cpuid_7_ebx: INVPCID is required where the processor has it. */
 bool vmx_choose_controls(const uint64_t capabilities[WORD_COUNT], uint32_t cpuid_7_ebx, struct vmx_controls *controls,
 			 struct refusal *why);
+
+/* Whether VT-x is there and the firmware lets it be used, from CPUID 1 ECX and IA32_FEATURE_CONTROL (SDM 3C 24.7). */
+bool vmx_is_allowed(uint32_t cpuid_1_ecx, uint64_t feature_control, struct refusal *why);
 
 /* Reads the capabilities from the processor, which must have VT-x, and chooses. */
 bool vmx_read_capabilities(struct vmx_controls *controls, struct refusal *why);

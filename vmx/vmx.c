@@ -15,10 +15,7 @@
 #include "vmx/state.h"
 #include "vmx/vmcs.h"
 
-#define CPUID_1_ECX_VMX (1u << 5)
 #define MSR_FEATURE_CONTROL 0x3au
-#define FEATURE_CONTROL_LOCKED (1ull << 0)
-#define FEATURE_CONTROL_VMX (1ull << 2) /* outside SMX */
 #define MSR_VMX_BASIC 0x480u
 #define BASIC_REVISION 0x7fffffffu
 #define MSR_VMX_MISC 0x485u
@@ -53,16 +50,11 @@ static bool vmx_probe(struct virt_features *features, struct refusal *why)
 {
 	uint64_t feature_control = 0;
 
-	if (!(cpuid(1, 0).ecx & CPUID_1_ECX_VMX))
-		return refuse(why, 221, "this processor has no VT-x (CPUID 1 ECX bit 5 is 0, ECX = %08xh): use another machine, or "
-			      "enable it where an emulator or hypervisor below hides it (KVM: nested=1 and -cpu host)", cpuid(1, 0).ecx);
 	rdmsr_safe(MSR_FEATURE_CONTROL, &feature_control);
-	if (feature_control & FEATURE_CONTROL_LOCKED && !(feature_control & FEATURE_CONTROL_VMX))
-		return refuse(why, 222, "VT-x is locked off by the firmware (IA32_FEATURE_CONTROL = %lxh, bit 2 is 0): "
-			      "enable VT-x in the firmware's set-up", feature_control);
-	if (!vmx_read_capabilities(&controls, why))
+	if (!vmx_is_allowed(cpuid(1, 0).ecx, feature_control, why) || !vmx_read_capabilities(&controls, why))
 		return false;
 	features->next_rip = true;
+	features->checks_pdptes = true;
 	features->multiplier = (struct line_multiplier){ 0 };
 	if (has(WORD_SECONDARY, VMX_SECONDARY_TSC_SCALING))
 		features->multiplier = (struct line_multiplier){ TSC_FRAC_BITS, TSC_RATIO_LIMIT };
