@@ -48,6 +48,7 @@ static void an_empty_line_gives_the_defaults(void **state)
 		assert_true(s.rtc_from_host);
 		assert_int_equal(s.mem_mib, 0);
 		assert_int_equal(s.escape, 0x1d);
+		assert_false(s.hide_random);
 		assert_int_equal(s.exit_port, 0);
 		assert_int_equal(s.trace_port, 0);
 		assert_int_equal(s.on_reset, RESET_STOP);
@@ -60,7 +61,7 @@ static void each_key_sets_its_value(void **state)
 {
 	struct settings s = parse("rate=1/4 mode=wall tsc=trap tick=merge tick.rtc=discard "
 				  "rtc=2025-01-01T00:00:00 mem=512\tescape=^A exit-port=0xf4 trace-port=0x378 on-reset=restart "
-				  "on-death=leave");
+				  "on-death=leave rdrand=hide");
 
 	(void)state;
 	assert_int_equal(warning_count, 0);
@@ -73,6 +74,7 @@ static void each_key_sets_its_value(void **state)
 	assert_int_equal(s.rtc_unix, 1735689600);
 	assert_int_equal(s.mem_mib, 512);
 	assert_int_equal(s.escape, 1);
+	assert_true(s.hide_random);
 	assert_int_equal(s.exit_port, 0xf4);
 	assert_int_equal(s.trace_port, 0x378);
 	assert_int_equal(s.on_reset, RESET_RESTART);
@@ -85,7 +87,8 @@ static void each_key_sets_its_value(void **state)
 	assert_int_equal(s.escape, -1);
 	assert_int_equal(s.rtc_unix, 86400);
 	assert_int_equal(s.rate.num, 0);
-	s = parse("tick=delay escape=29 rtc=host");
+	s = parse("tick=delay escape=29 rtc=host rdrand=pass");
+	assert_false(s.hide_random);
 	assert_int_equal(warning_count, 0);
 	assert_int_equal(s.tick_pit, TICK_DELAY);
 	assert_int_equal(s.tick_rtc, TICK_DELAY);
@@ -124,6 +127,7 @@ static const struct {
 	{ "mem=0", "mem: \"0\"" },
 	{ "mem=1G", "mem: \"1G\"" },
 	{ "mem=18446744073709551615", "mem: \"18446744073709551615\"" },
+	{ "rdrand=1", "rdrand: \"1\"" },
 	{ "escape=^", "escape: \"^\"" },
 	{ "escape=^a", "escape: \"^a\"" },
 	{ "escape=256", "escape: \"256\"" },
@@ -246,7 +250,7 @@ static void a_line_of_8_kib_is_read_to_its_end(void **state)
 static void random_text_is_safe(void **state)
 {
 	static const char *const pieces[] = {
-		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "exit-port=", "trace-port=",
+		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "rdrand=", "exit-port=", "trace-port=",
 		"on-reset=", "do=", "do=\"5s:",
 		"=", " ", "\"", "\\", "1/4", "10", "scale", "slew", "2025-01-01", "^]", "0xf4", ":", "5s:",
 		"restart", "\t", "host",

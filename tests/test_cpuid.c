@@ -131,6 +131,21 @@ static void test_passed(void **state)
 	}
 }
 
+/* Of all leaves just RDRAND (1 ECX bit 30) and RDSEED (7.0 EBX bit 18) go. */
+static void test_random_hidden(void **state)
+{
+	(void)state;
+	for (uint32_t leaf = 0; leaf < 0x20; leaf++)
+		for (uint32_t subleaf = 0; subleaf < 2; subleaf++) {
+			struct cpuid_regs seen = everything;
+
+			cpuid_hide_random(leaf, subleaf, &seen);
+			assert_int_equal(seen.eax & seen.edx, UINT32_MAX);
+			assert_int_equal(seen.ecx, leaf == 1 ? ~BIT(30) : UINT32_MAX);
+			assert_int_equal(seen.ebx, leaf == 7 && !subleaf ? ~BIT(18) : UINT32_MAX);
+		}
+}
+
 static void test_unknown_leaves(void **state)
 {
 	static const uint32_t leaves[] = { 3, 5, 6, 9, 0xa, 0xe, 0xf, 0x10, 0x12, 0x14, 0x16, 0x1f, 0x3fffffff, 0x40000002, 0x40000100, 0x4fffffff,
@@ -185,6 +200,7 @@ int main(void)
 		cmocka_unit_test(test_given),
 		cmocka_unit_test(test_tsc_rate),
 		cmocka_unit_test(test_passed),
+		cmocka_unit_test(test_random_hidden),
 		cmocka_unit_test(test_unknown_leaves),
 		cmocka_unit_test(test_osxsave),
 		cmocka_unit_test(test_cr4),

@@ -157,6 +157,17 @@ static bool set_escape(struct settings *settings, const char *value)
 	return true;
 }
 
+static bool set_rdrand(struct settings *settings, const char *value)
+{
+	static const struct word words[] = { { "pass", false }, { "hide", true }, { 0 } };
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	settings->hide_random = chosen;
+	return true;
+}
+
 static bool set_port(uint16_t *port, const char *value)
 {
 	uint64_t number;
@@ -237,6 +248,7 @@ static const struct key keys[] = {
 	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },
 	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
 	{ "mem", set_mem, false, "a number of MiB" },
+	{ "rdrand", set_rdrand, false, "pass or hide" },
 	{ "poll", set_poll, false, "a duration from 1ms to 20ms" },
 	{ "escape", set_escape, false, "^A to ^_, a number to 255, or none" },
 	{ "exit-port", set_exit_port, false, "an I/O port" },

@@ -33,6 +33,7 @@ struct settings {
 	bool rtc_from_host;            /* rtc=host    the default */
 	int64_t rtc_unix;              /* rtc=2025-01-01T00:00:00 or seconds since 1970 */
 	uint64_t mem_mib;              /* mem=        0: all of it */
+	bool hide_random;              /* rdrand=hide CPUID shows no RDRAND and RDSEED; default pass */
 	uint64_t poll_ns;              /* poll=       1 ms: how often a quiet console is looked at */
 	int escape;                    /* escape=^]   0..255; none: -1 */
 	uint16_t exit_port;            /* exit-port=  0: none */

@@ -140,6 +140,8 @@ static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 	if (machine->line.stamped && cpuid_tells_tsc_rate(leaf))
 		leaf = CPUID_NO_LEAF;
 	seen = guest_cpuid(leaf, subleaf, leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
+	if (machine->settings.hide_random)
+		cpuid_hide_random(leaf, subleaf, &seen);
 	gpr[RAX] = seen.eax;
 	gpr[RBX] = seen.ebx;
 	gpr[RCX] = seen.ecx;

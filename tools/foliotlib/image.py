@@ -20,8 +20,8 @@ def foliot_command_line(options, exit_port):
     line = options.foliot.strip()
     on_death = "stay" if options.interactive else "leave"
     added = [("exit-port", f"{exit_port:#x}"), ("on-reset", options.on_reset), ("on-death", on_death)]
-    if options.repeatable:  # nothing is ever typed
-        added.append(("poll", "20ms"))
+    if options.repeatable:  # nothing is ever typed, and chance must not come in either
+        added += [("poll", "20ms"), ("rdrand", "hide")]
     if options.trace:
         added.append(("trace-port", f"{TRACE_PORT:#x}"))
     for key, value in added:
