@@ -439,6 +439,7 @@ void protocol_init(struct protocol *protocol, struct machine *machine, const str
 
 	*protocol = (struct protocol){ .machine = machine, .identity = identity, .line = *line };
 	ring_init(&protocol->output, protocol->output_bytes, sizeof protocol->output_bytes);
+	ring_put(&protocol->output, '\n'); /* firmware may have left half a line: UEFI's console can be on both ports */
 	json_write_init(&writer, protocol->reply, sizeof protocol->reply);
 	json_write_open(&writer, NULL, '{');
 	put_identity(protocol, &writer);

@@ -11,7 +11,7 @@ import tempfile
 import boot
 import guest as linux
 from foliotlib.image import ROOT
-from foliotlib.session import LINUX_APPEND, PROMPT, Session
+from foliotlib.session import BOOT_LIMIT_S, LINUX_APPEND, PROMPT, Session
 from foliotlib.status import EXIT_PORT
 from machine import Machine
 
@@ -96,10 +96,16 @@ def judge_screen(report, machine, words):
 
 def session(report):
     """As a user meets it."""
-    with linux.session(report, append="loglevel=4", words=["--firmware", "uefi"]) as guest:
+    with linux.session(report, append="loglevel=4", words=["--firmware", "uefi", "--on-reset", "restart"]) as guest:
         linux.boot(guest)
         report.claim(True, "Linux boots to its shell by UEFI")
         boot.judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "by UEFI")
+        guest.send("reboot\n")
+        guest.expect(PROMPT, BOOT_LIMIT_S)
+        report.claim(guest.log.count(b"[F400]") == 2, "`reboot` starts the machine anew by UEFI")
+        client = guest.control()
+        report.claim(client.ask("time")["guest_ns"] > 0, "the control port serves by UEFI, whose console was on its line too")
+        client.close()
         report.claim(b"[F132]" not in guest.log and b"PM timer" in guest.log, "the ACPI tables are found by the loader's tag")
         guest.send("poweroff\n")
         report.claim(guest.wait(60) == 0, "`poweroff` by UEFI ends the run with status 0", guest.said())

@@ -235,6 +235,13 @@ class ControlPort(unittest.TestCase):
             second.ask("quit")
         self.assertEqual(run.wait(20), 0)
 
+    def test_firmwares_words_reach_no_client(self):
+        firmware = "os.write(control, b'\\x1b[2JBdsDxe: loading\\r\\n12\\r\\n\\r\\nWelcome to GRUB!')\n"
+        self.start(firmware + "os.write(1, b'up\\n')\ntime.sleep(1)\nos.write(control, b'\\n')\n" + ECHO)
+        early = self.client()
+        self.assertEqual(early.wait_greeting(20)["foliot"], "0.1")
+        self.assertEqual(early.ask("time"), {"heard": "time"})
+
     def test_one_client_at_a_time(self):
         self.start("os.write(1, b'up\\n')\n" + ECHO)
         first = self.client()

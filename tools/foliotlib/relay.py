@@ -23,13 +23,18 @@ def error_line(code, text):
     return json.dumps({"error": {"code": code, "text": text}}).encode() + b"\n"
 
 
-def is_greeting(line):
-    """A greeting is the object that names Foliot's version, and answers no request."""
+def object_in(line):
+    """The line's JSON object; None: it is none, and firmware's or the boot loader's word, not Foliot's."""
     try:
         value = json.loads(line)
     except ValueError:
-        return False
-    return isinstance(value, dict) and "foliot" in value and "id" not in value
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def is_greeting(value):
+    """A greeting is the object that names Foliot's version, and answers no request."""
+    return "foliot" in value and "id" not in value
 
 
 class Relay:
@@ -214,7 +219,10 @@ class Relay:
         *lines, last = (self._line + data).split(b"\n")
         self._line = last[-LONGEST_LINE:]
         for line in lines:
-            if is_greeting(line):
+            value = object_in(line)
+            if value is None:
+                continue
+            if is_greeting(value):
                 self._greeting = line + b"\n"
                 self._greeted()
             self._tell_client(line + b"\n")
