@@ -130,6 +130,7 @@ static void moves_of_the_tsc(void)
 {
 	static const uint64_t values[] = { 0, 1ull << 63, 0xFFFFFFFFFFFF0000ull, 1ull << 40 };
 
+	forget();
 	for (unsigned i = 0; i < sizeof values / sizeof values[0]; i++) {
 		wrmsr(MSR_TSC, values[i]);
 		compare_with_pm_timer();
@@ -139,7 +140,7 @@ static void moves_of_the_tsc(void)
 	wrmsr(MSR_TSC_ADJUST, rdmsr(MSR_TSC_ADJUST) + (1ull << 41));
 	report(rdtsc() >= 3ull << 40, "so does one of MSR 3Bh");
 	compare_with_pm_timer();
-	report(seen.stamps == 4, "each has written the page anew");
+	report(seen.stamps >= 4, "each has written the page anew");
 	report_clock("while the TSC is moved");
 }
 
@@ -156,7 +157,7 @@ static void nothing(void)
 {
 }
 
-/* Halted for more than 2^33 host ticks, woken by the PIT at 18.2 Hz: stamps come and go, and each tick is at its place. */
+/* Halted for more than 2^32 host ticks, woken by the PIT at 18.2 Hz: stamps come and go, and each tick is at its place. */
 static void long_halt(void)
 {
 	uint64_t start_tsc = rdtsc(), start_ns = read_clock(), passed_ns;
@@ -167,7 +168,7 @@ static void long_halt(void)
 	irq_counts[0] = 0;
 	pit_program(0, PIT_BOTH, 2, false, 0);
 	irq_mask(0, false);
-	while (rdtsc() - start_tsc < 4 * STAMP_TICKS) {
+	while (rdtsc() - start_tsc < 2 * STAMP_TICKS) {
 		sti_hlt_cli();
 		compare_with_pm_timer();
 		look_at_page();
@@ -178,7 +179,7 @@ static void long_halt(void)
 	least = (uint32_t)(ticks_floor(passed_ns, PIT_HZ) / PIT_LONGEST);
 	most = least + 1;
 	report(ticks + 1 >= least && ticks <= most, "%u ticks of the PIT in %llu ns by the clock", ticks, passed_ns);
-	report(seen.stamps >= 4, "%u stamps in 2^33 ticks of the host", seen.stamps);
+	report(seen.stamps >= 3, "%u stamps in 2^32 ticks of the host", seen.stamps);
 	report_clock("through a long halt");
 }
 
