@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* The first three also are what a nested page table needs for an access of any kind (APM 2 15.25.5), and, in VT-x's, read, write and execute
- * (SDM 3C table 30-6); a large page is bit 7 in all of them. */
+ * (SDM 3C table 29-6); a large page is bit 7 in all of them. */
 #define PTE_PRESENT 1ull
 #define PTE_WRITE (1ull << 1)
 #define PTE_USER (1ull << 2)

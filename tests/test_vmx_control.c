@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Claims about vmx/control.c: a word of controls is (wanted | must-be-1) & may-be-1; the lack of a control that Foliot
- * needs is refused with its name, word and bit, and another is left out; nothing is set but what is wanted or must be. */
+ * needs is refused with its name, word and bit, and another is left out; VT-x that is absent or locked off is
+ * refused; nothing is set but what is wanted or must be. */
 #include "vmx/control.h"
 #include "vmx/vmcs.h"
 
@@ -10,7 +11,7 @@
 #define INVPCID_IN_CPUID_7 (1u << 10)
 #define MISSING_CONTROL 223
 
-/* All that Foliot asks for (SDM 3C 26.6 to 26.8), with the manual's names. */
+/* All that Foliot asks for (SDM 3C 25.6 to 25.8), with the manual's names. */
 static const struct {
 	enum vmx_word word;
 	unsigned bit;
@@ -180,9 +181,29 @@ static void test_nothing_allowed(void **state)
 	assert_non_null(strstr(why.text, "\"activate secondary controls\""));
 }
 
+static void test_allowed(void **state)
+{
+	static const uint64_t usable[] = { 0, 1, 4, 5, 0xff07 }; /* unlocked, or locked with bit 2; 0 is set and locked by Foliot */
+	struct refusal why = { 0 };
+
+	(void)state;
+	assert_false(vmx_is_allowed(~(1u << 5), 5, &why));
+	assert_int_equal(why.number, 221);
+	assert_non_null(strstr(why.text, "ffffffdf"));
+	for (unsigned i = 0; i < sizeof usable / sizeof usable[0]; i++) {
+		bool locked_off = usable[i] == 1;
+
+		assert_int_equal(vmx_is_allowed(1u << 5, usable[i], &why), !locked_off);
+	}
+	assert_false(vmx_is_allowed(1u << 5, 0xff03, &why)); /* locked with VT-x inside SMX only */
+	assert_int_equal(why.number, 222);
+	assert_non_null(strstr(why.text, "ff03h"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_negotiate),
 		cmocka_unit_test(test_all_allowed),
 		cmocka_unit_test(test_must),

@@ -12,7 +12,7 @@ struct control_row {
 	enum vmx_word word;
 	uint32_t bit;
 	bool required;
-	const char *name; /* as in SDM 3C 26.6 to 26.8 */
+	const char *name; /* as in SDM 3C 25.6 to 25.8 */
 };
 
 static const struct control_row rows[] = {

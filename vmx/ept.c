@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Extended page tables (SDM 3C 30.3), in 1 GiB and 2 MiB pages where they fit and 4 KiB pages at the edges, each with the memory type that the
+ * Extended page tables (SDM 3C 29.3), in 1 GiB and 2 MiB pages where they fit and 4 KiB pages at the edges, each with the memory type that the
  * host's MTRRs give it. What is not mapped does not exist for the guest. Built at boot, never changed. */
 #include "vmx/vmx.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The bitmaps of ports and MSRs (SDM 3C 26.6.4, 26.6.9). Every port exits. Of the MSRs only those are the guest's own that
+ * The bitmaps of ports and MSRs (SDM 3C 25.6.4, 25.6.9). Every port exits. Of the MSRs only those are the guest's own that
  * the VMCS carries or that Foliot itself never uses. */
 #include "vmx/vmx.h"
 

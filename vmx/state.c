@@ -173,7 +173,7 @@ uint64_t state_get(const struct vcpu *vcpu, enum control_register which)
 }
 
 /* With paging by PAE outside long mode the four entries that CR3 points to are registers of the processor, which it loads itself only when the guest
- * does without an exit (SDM 3C 27.3.1.1). */
+ * does without an exit (SDM 3C 27.3.2.4). */
 static void load_pdptes(void)
 {
 	uint64_t table_gpa = vmread(VMCS_GUEST_CR3) & 0xffffffe0;

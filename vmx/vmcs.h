@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The virtual machine control structure (SDM 3C appendix B): its fields, the bits of its controls (26.6 to 26.8) and the exit reasons
+ * The virtual machine control structure (SDM 3C appendix B): its fields, the bits of its controls (25.6 to 25.8) and the exit reasons
  * (appendix C) that Foliot uses, and the two instructions that reach it. */
 #pragma once
 
@@ -112,12 +112,12 @@
 #define VMCS_HOST_RSP 0x6c14u
 #define VMCS_HOST_RIP 0x6c16u
 
-/* pin-based controls (SDM 3C 26.6.1) */
+/* pin-based controls (SDM 3C 25.6.1) */
 #define VMX_PIN_EXTERNAL_INTERRUPT (1u << 0)
 #define VMX_PIN_NMI (1u << 3)
 #define VMX_PIN_PREEMPTION_TIMER (1u << 6)
 
-/* primary processor-based controls (26.6.2) */
+/* primary processor-based controls (25.6.2) */
 #define VMX_PRIMARY_WINDOW (1u << 2)
 #define VMX_PRIMARY_TSC_OFFSET (1u << 3)
 #define VMX_PRIMARY_HLT (1u << 7)
@@ -139,7 +139,7 @@
 #define VMX_SECONDARY_INVPCID (1u << 12)
 #define VMX_SECONDARY_TSC_SCALING (1u << 25)
 
-/* exit controls (26.7.1) */
+/* exit controls (25.7.1) */
 #define VMX_EXIT_SAVE_DEBUG (1u << 2)
 #define VMX_EXIT_HOST_LONG (1u << 9)
 #define VMX_EXIT_SAVE_PAT (1u << 18)
@@ -147,13 +147,13 @@
 #define VMX_EXIT_SAVE_EFER (1u << 20)
 #define VMX_EXIT_LOAD_EFER (1u << 21)
 
-/* entry controls (26.8.1) */
+/* entry controls (25.8.1) */
 #define VMX_ENTRY_LOAD_DEBUG (1u << 2)
 #define VMX_ENTRY_LONG (1u << 9)
 #define VMX_ENTRY_LOAD_PAT (1u << 14)
 #define VMX_ENTRY_LOAD_EFER (1u << 15)
 
-/* events: of entry (26.8.3), of exit (26.9.2), and those whose delivery an exit interrupted (26.9.3) */
+/* events: of entry (25.8.3), of exit (25.9.2), and those whose delivery an exit interrupted (25.9.3) */
 #define VMX_EVENT_VALID (1u << 31)
 #define VMX_EVENT_ERROR_CODE (1u << 11)
 #define VMX_EVENT_TYPE(event) (((event) >> 8) & 7)
@@ -164,7 +164,7 @@
 #define VMX_EVENT_TYPE_PRIVILEGED_SOFTWARE 5u /* INT1 */
 #define VMX_EVENT_TYPE_SOFTWARE_EXCEPTION 6u /* INT3, INTO */
 
-/* interruptibility (26.4.2) */
+/* interruptibility (25.4.2) */
 #define VMX_BLOCKED_BY_STI (1u << 0)
 #define VMX_BLOCKED_BY_MOV_SS (1u << 1)
 
@@ -221,7 +221,7 @@
 #define VMX_CR_MOV_TO 0u
 #define VMX_CR_LMSW 3u
 
-/* access rights (26.4.1): as in a descriptor, and */
+/* access rights (25.4.1): as in a descriptor, and */
 #define VMX_RIGHTS_LONG (1u << 13)
 #define VMX_RIGHTS_UNUSABLE (1u << 16)
 

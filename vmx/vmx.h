@@ -35,7 +35,7 @@ static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 uint64_t vmx_enter(struct vcpu_registers *registers, bool launched);
 void vmx_exit_entry(void);
 
-/* vmx/ept.c: the extended page tables (SDM 3C 30.3). */
+/* vmx/ept.c: the extended page tables (SDM 3C 29.3). */
 void ept_init(void);
 uint64_t ept_pointer(void);
 void ept_map(uint64_t gpa, uint64_t hpa, uint64_t bytes);
@@ -43,7 +43,7 @@ void ept_map(uint64_t gpa, uint64_t hpa, uint64_t bytes);
 /* What the guest's memory holds at gpa, which must be aligned; 0 where nothing is mapped. */
 uint64_t ept_read64(uint64_t gpa);
 
-/* vmx/permissions.c: the I/O and MSR bitmaps (26.6.4, 26.6.9). */
+/* vmx/permissions.c: the I/O and MSR bitmaps (25.6.4, 25.6.9). */
 uint64_t vmx_io_bitmaps_hpa(void);
 uint64_t vmx_msr_bitmap_hpa(void);
 
@@ -60,7 +60,7 @@ void vmx_advance(struct vcpu *vcpu, unsigned bytes);
 /* The event whose delivery the exit interrupted is to be delivered again, where it does not happen by itself. */
 void vmx_requeue_event(struct vmx_vcpu *vmx, uint32_t idt_vectoring);
 
-/* The preemption timer counts each change of the TSC's bit number shift (SDM 3C 27.5.1): the first moment at or after host_tsc that it can tell. */
+/* The preemption timer counts each change of the TSC's bit number shift (SDM 3C 26.5.1): the first moment at or after host_tsc that it can tell. */
 static inline uint64_t vmx_timer_moment(uint64_t host_tsc, unsigned shift)
 {
 	return ((host_tsc - 1) | ((1ull << shift) - 1)) + 1;
