@@ -22,7 +22,9 @@ EXACT_HOST = "host TSC 1000000000 Hz"
 
 # The same for both. What Foliot does not offer (PCI, local APIC, HPET) is taken away from the bare machine; ACPI stays.
 ARGUMENTS = "console=ttyS0 quiet nokaslr panic=-1 pci=off nolapic noapic hpet=disable rdinit=/bin/tsc"
-MORE_ARGUMENTS = {"bochs": " cryptomgr.notests"}  # the self-tests would be most of the time
+# On Bochs the kernel's self-tests of its cryptography would be most of the time, and bare the messages of an ACPI without PCI,
+# at the pace of a real serial line, even more.
+MORE_ARGUMENTS = {"bochs": " cryptomgr.notests loglevel=1"}
 
 # At the 32-bit entry: send the TSC as 8 raw bytes on COM1, low byte first, each when the transmitter is empty; then 0 to
 # port F4h and to Bochs' port E9h. Machine code, since the kernel's own instructions are replaced by it:

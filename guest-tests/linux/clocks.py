@@ -22,6 +22,7 @@ CLOCKS = (("clock", "date"), ("uptime", "/proc/uptime"), ("rtc", "hwclock"))
 # Guest seconds: at least 60, and as long as a line's delay on a busy host is small beside 1 % of the span.
 SPANS_S = {"1": 60, "10": 300, "1/4": 60}
 LONG_FACTOR = 4
+SHORT_FACTOR = 1 / 4  # on Bochs, where our clock does not judge
 
 # Guest seconds since power-on of the two looks of a repeatable run: the first when the slowest boot is over.
 LOOKS_S = {"1": (10, 130), "10": (80, 280), "1/4": (5, 65)}
@@ -95,6 +96,7 @@ def judge_together(report, words, first, last):
 def free_running(report, rate):
     """One rate on the free-running bed."""
     span = SPANS_S[linux.show(rate)] * (LONG_FACTOR if os.environ.get("FOLIOT_TIER") == "long" else 1)
+    span = int(span * (SHORT_FACTOR if report.bed == "bochs" else 1))
     with linux.session(report) as guest:
         client = None if report.native else guest.control()
         linux.boot(guest)
