@@ -139,7 +139,7 @@ static void test_random_hidden(void **state)
 		for (uint32_t subleaf = 0; subleaf < 2; subleaf++) {
 			struct cpuid_regs seen = everything;
 
-			cpuid_hide_random(leaf, subleaf, &seen);
+			seen = cpuid_hide_random(leaf, subleaf, seen);
 			assert_int_equal(seen.eax & seen.edx, UINT32_MAX);
 			assert_int_equal(seen.ecx, leaf == 1 ? ~BIT(30) : UINT32_MAX);
 			assert_int_equal(seen.ebx, leaf == 7 && !subleaf ? ~BIT(18) : UINT32_MAX);

@@ -20,7 +20,7 @@ static void power_on(void)
 
 static uint32_t in(uint16_t port, unsigned bytes, uint64_t now_ns)
 {
-	return bus_read_port(&board.bus, port, bytes, now_ns);
+	return bus_read_port(&board.bus, port, bytes, now_ns) & UINT32_MAX >> (32 - 8 * bytes);
 }
 
 static void out(uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)

@@ -18,7 +18,7 @@ static void power_on(void)
 
 static uint32_t in(uint16_t port, unsigned bytes)
 {
-	return bus_read_port(&board.bus, port, bytes, 0);
+	return bus_read_port(&board.bus, port, bytes, 0) & UINT32_MAX >> (32 - 8 * bytes);
 }
 
 static void out(uint16_t port, uint32_t value, unsigned bytes)

@@ -138,12 +138,13 @@ bool cpuid_tells_tsc_rate(uint32_t leaf)
 	return leaf == 0x15 || leaf == 0x40000010 || leaf == 0x80000007;
 }
 
-void cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *answer)
+struct cpuid_regs cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs answer)
 {
 	if (leaf == 1)
-		answer->ecx &= ~LEAF_1_ECX_RDRAND;
+		answer.ecx &= ~LEAF_1_ECX_RDRAND;
 	else if (leaf == 7 && subleaf == 0)
-		answer->ebx &= ~LEAF_7_EBX_RDSEED;
+		answer.ebx &= ~LEAF_7_EBX_RDSEED;
+	return answer;
 }
 
 uint64_t cpuid_cr4_allowed(uint32_t leaf_1_ecx, uint32_t leaf_7_ebx, uint32_t leaf_7_ecx)

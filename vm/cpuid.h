@@ -23,7 +23,7 @@ bool cpuid_tells_tsc_rate(uint32_t leaf);
 #define CPUID_NO_LEAF 0x3u
 
 /* Takes RDRAND and RDSEED out of the answer to CPUID(leaf, subleaf). Pure. */
-void cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs *answer);
+struct cpuid_regs cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs answer);
 
 /* The highest leaf of the leaf's range that the guest may ask for; a higher one reads as zeros. */
 uint32_t cpuid_limit(uint32_t leaf);

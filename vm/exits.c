@@ -119,7 +119,7 @@ static void on_window(struct machine *machine, const struct vcpu_exit *exit)
 	machine->ops->want_window(&machine->vcpu, false);
 }
 
-static struct cpuid_regs guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
+static inline __attribute__((always_inline)) struct cpuid_regs guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
 {
 	struct cpuid_regs host = { 0 };
 
@@ -131,17 +131,26 @@ static struct cpuid_regs guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t g
 	return cpuid_for_guest(leaf, subleaf, &host, guest_cr4);
 }
 
+/* Where the guest's options change CPUID's answers. */
+static __attribute__((noinline)) struct cpuid_regs altered_cpuid(const struct machine *machine, uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
+{
+	bool untold = machine->line.stamped && cpuid_tells_tsc_rate(leaf);
+	struct cpuid_regs seen = guest_cpuid(untold ? CPUID_NO_LEAF : leaf, subleaf, guest_cr4);
+
+	return machine->settings.hide_random ? cpuid_hide_random(leaf, subleaf, seen) : seen;
+}
+
 static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 {
 	uint64_t *gpr = machine->vcpu.registers.gpr;
 	uint32_t leaf = (uint32_t)gpr[RAX], subleaf = (uint32_t)gpr[RCX];
+	uint64_t cr4 = leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0;
 	struct cpuid_regs seen;
 
-	if (machine->line.stamped && cpuid_tells_tsc_rate(leaf))
-		leaf = CPUID_NO_LEAF;
-	seen = guest_cpuid(leaf, subleaf, leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0);
-	if (machine->settings.hide_random)
-		cpuid_hide_random(leaf, subleaf, &seen);
+	if (machine->alters_cpuid)
+		seen = altered_cpuid(machine, leaf, subleaf, cr4);
+	else
+		seen = guest_cpuid(leaf, subleaf, cr4);
 	gpr[RAX] = seen.eax;
 	gpr[RBX] = seen.ebx;
 	gpr[RCX] = seen.ecx;

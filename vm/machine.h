@@ -81,6 +81,7 @@ struct machine {
 
 	bool paused;          /* by the operator: the line's rate is 0, `rate` waits */
 	unsigned withheld;    /* why the guest does not get the processor: enum withheld bits */
+	bool alters_cpuid;    /* tsc=native or rdrand=hide takes something from CPUID's answers */
 	bool halted;          /* the guest waits in HLT */
 	bool dead_halt_told;
 	bool window;          /* the engine was asked to tell when the guest can take an interrupt */

@@ -15,6 +15,7 @@ void machine_start_line(struct machine *machine, uint64_t host_hz, uint64_t star
 		line_init_stamped(&machine->line, host_hz, machine->started_tsc, machine->rate);
 	else
 		line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
+	machine->alters_cpuid = native || machine->settings.hide_random;
 	machine_set_now(machine, machine->started_tsc);
 	machine_update_tsc(machine);
 }

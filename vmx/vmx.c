@@ -133,6 +133,7 @@ static __attribute__((noinline)) void write_changed(struct vmx_vcpu *vmx)
 		vmwrite(VMCS_ENTRY_ERROR_CODE, vmx->event_error);
 	if (vmx->dr6_sets || vmx->clears_gd)
 		change_debug(vmx);
+	vmx->event = 0; /* the processor takes it out of the VMCS with the next exit */
 	vmx->changed = false;
 }
 
@@ -155,7 +156,6 @@ static void read_state(struct vmx_vcpu *vmx, struct vcpu_registers *registers)
 	registers->gpr[RSP] = vmx->rsp_written = vmread(VMCS_GUEST_RSP);
 	registers->rflags = vmx->rflags_written = vmread(VMCS_GUEST_RFLAGS);
 	vmx->interruptibility = (uint32_t)vmread(VMCS_GUEST_INTERRUPTIBILITY);
-	vmx->event = 0;
 }
 
 /* An NMI that ended the run was taken with it, and is the host's; a #DB that did has left DR6 as it was (SDM 3C 28.1). */
