@@ -106,7 +106,7 @@ def tsc_at_init(bed, native):
     console = run(bed, KERNEL, native, r"^\d{6,}\r?$").decode("utf-8", "replace")
     if not native and EXACT_HOST not in console:
         raise Unmeasured("the bed's TSC was not calibrated to exactly 1 GHz: the guest's TSC is not the bed's")
-    return int(re.search(r"^(\d{6,})\r?$", console, re.M)[1])
+    return int(re.search(r"^(?:\x1b\[[\d;]*[A-Z])*(\d{6,})\r?$", console, re.M)[1])
 
 
 def measure(native, bed="qemu"):
