@@ -58,6 +58,8 @@ bool vmx_read_capabilities(struct vmx_controls *controls, struct refusal *why)
 	if (!vmx_ept_has(EPT_WALK_4 | EPT_WB))
 		return refuse(why, 224, "this processor's EPT has no four-level walk of write-back tables (IA32_VMX_EPT_VPID_CAP = "
 			      "%lxh, bits 6 and 14): use a newer processor", ept_vpid);
+	if (!vmx_ept_has(EPT_INVVPID | EPT_INVVPID_SINGLE) && !vmx_ept_has(EPT_INVVPID | EPT_INVVPID_ALL))
+		controls->words[WORD_SECONDARY] &= ~VMX_SECONDARY_VPID; /* a tag that could not be flushed */
 	return true;
 }
 

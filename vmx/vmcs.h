@@ -201,7 +201,6 @@
 #define VMX_REASON_INVVPID 53u
 #define VMX_REASON_WBINVD 54u
 #define VMX_REASON_XSETBV 55u
-#define VMX_REASON_INVPCID 58u
 #define VMX_REASON_VMFUNC 59u
 #define VMX_REASON_XSAVES 63u
 #define VMX_REASON_XRSTORS 64u
@@ -264,6 +263,13 @@ VMX_INSTRUCTION_ON(vmptrld)
 
 #define INVVPID_SINGLE 1ull
 #define INVVPID_ALL 2ull
+
+static inline void invept_all(void)
+{
+	static const struct { uint64_t pointer, reserved; } what;
+
+	__asm__ volatile("invept %1, %0" : : "r"(2ull), "m"(what) : "cc", "memory");
+}
 
 static inline void invvpid(uint64_t type, uint64_t vpid)
 {

@@ -72,27 +72,28 @@ static uint64_t take_region(void)
 
 static void vmx_enable(void)
 {
-	uint64_t feature_control = 0, vmxon_hpa = take_region();
+	uint64_t feature_control = 0, vmxon_hpa = take_region(), vmcs_hpa = take_region();
 
 	if (rdmsr_safe(MSR_FEATURE_CONTROL, &feature_control) && !(feature_control & FEATURE_CONTROL_LOCKED))
 		wrmsr(MSR_FEATURE_CONTROL, feature_control | FEATURE_CONTROL_VMX | FEATURE_CONTROL_LOCKED);
 	write_cr0(read_cr0() | rdmsr(MSR_VMX_CR0_FIXED0));
 	write_cr4(read_cr4() | rdmsr(MSR_VMX_CR4_FIXED0) | CR4_VMXE);
-	the_vcpu.vmcs_hpa = take_region();
-	if (!vmxon(vmxon_hpa) || !vmclear(the_vcpu.vmcs_hpa) || !vmptrld(the_vcpu.vmcs_hpa))
+	if (!vmxon(vmxon_hpa) || !vmclear(vmcs_hpa) || !vmptrld(vmcs_hpa))
 		message_fatal(225, "VMXON or the first VMCS was refused by the processor (IA32_FEATURE_CONTROL = %lxh): report it with the "
 			      "machine's name", feature_control);
 	timer_shift = rdmsr(MSR_VMX_MISC) & MISC_TIMER_SHIFT;
 	if (!has(WORD_PIN, VMX_PIN_PREEMPTION_TIMER))
 		message(226, "this processor has no VMX-preemption timer: the host's timer interrupts the guest instead");
 	ept_init();
+	if (vmx_ept_has(EPT_INVEPT | EPT_INVEPT_ALL)) /* whoever used VT-x before may have left something */
+		invept_all();
 }
 
 static void vmx_vcpu_init(struct vcpu *vcpu, const struct vcpu_start *start)
 {
 	struct vmx_vcpu *vmx = &the_vcpu;
 
-	*vmx = (struct vmx_vcpu){ .vmcs_hpa = vmx->vmcs_hpa, .launched = vmx->launched };
+	*vmx = (struct vmx_vcpu){ .launched = vmx->launched };
 	vcpu->engine = vmx;
 	vcpu->registers = (struct vcpu_registers){ .rip = 0xfff0, .rflags = 2 };
 	vmx->primary = controls.words[WORD_PRIMARY];
@@ -254,7 +255,7 @@ static void vmx_dump(const struct vcpu *vcpu, void (*print)(const char *line))
 	       vmread(VMCS_EXIT_QUALIFICATION), vmread(VMCS_GUEST_PHYSICAL_ADDRESS), (uint32_t)vmread(VMCS_EXIT_EVENT),
 	       (uint32_t)vmread(VMCS_IDT_VECTORING));
 	print(line);
-	format(line, sizeof line, "entry event %x shadow %x tsc_offset %lx primary %08x secondary %08x", vmx->event, vmx->interruptibility,
+	format(line, sizeof line, "entry event %x shadow %x tsc_offset %lx primary %08x secondary %08x", (uint32_t)vmread(VMCS_ENTRY_EVENT), vmx->interruptibility,
 	       vmread(VMCS_TSC_OFFSET), vmx->primary, controls.words[WORD_SECONDARY]);
 	print(line);
 	format(line, sizeof line, "cr0 %lx cr2 %lx cr3 %lx cr4 %lx efer %lx dr6 %lx dr7 %lx", state_get(vcpu, CR0), state_get(vcpu, CR2),

@@ -12,7 +12,6 @@ extern const struct virt_ops vmx_ops;
 
 /* The engine's own part of a vCPU. Between exits these copies of VMCS fields count; the entry writes those that changed. */
 struct vmx_vcpu {
-	uint64_t vmcs_hpa;
 	bool launched;
 	bool changed;                 /* one of the next five was, or an event waits */
 	uint32_t primary;
