@@ -26,7 +26,7 @@ FREESTANDING := -std=c17 -ffreestanding -m64 -mgeneral-regs-only -mno-red-zone -
 	-ffunction-sections -fdata-sections
 # Fast where every exit passes, small elsewhere.
 HOT := timekeeping/% svm/% vmx/vmx.% vmx/inject.% vmx/exit.% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.%) \
-	$(addprefix vm/,run.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.%)
+	$(addprefix vm/,run.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.% mmio.% emulate.%)
 OPTIMISE = $(if $(filter $(HOT),$<),-O2,-Os)
 CFLAGS = $(OPTIMISE) -g $(FREESTANDING) $(WARNINGS) -I. -ffile-prefix-map=$(CURDIR)=. $(EXTRA_CFLAGS)
 LDFLAGS := -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=sha1 --gc-sections
@@ -68,7 +68,7 @@ $(B)/foliot.elf: $(OBJECTS) $(B)/symbols1.o linker.ld
 # ---- host tests: the pure code under the sanitizers, with both compilers ----
 
 PURE := $(wildcard base/format.c base/refusal.c timekeeping/*.c devices/*.c monitor/*.c) \
-	$(filter-out vm/console.c vm/control.c vm/end.c vm/exits.c vm/hole.c vm/instruction.c vm/machine.c vm/memory.c \
+	$(filter-out vm/console.c vm/control.c vm/end.c vm/exits.c vm/instruction.c vm/machine.c vm/memory.c vm/mmio.c \
 		vm/msr.c vm/port_string.c vm/run.c vm/trace_machine.c,$(wildcard vm/*.c)) \
 	boot/display.c boot/memory_map.c boot/multiboot2.c \
 	host/acpi.c host/clock_math.c host/font.c host/paging.c host/pixels.c host/rtc_date.c host/screen.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The bus: a sorted table of port ranges. An access that its device does not take as a whole is done byte by byte,
- * lowest port first, as an 8-bit ISA device sees a wider cycle. */
+ * The bus: two sorted tables. A port access that its device does not take as a whole is done byte by byte, lowest port first, as an 8-bit ISA
+ * device sees a wider cycle; an access to memory-mapped registers that way register by register. */
 #include "devices/bus.h"
 
 #include "base/assert.h"
@@ -152,4 +152,115 @@ void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned byt
 		range->write(range->device, port, value, bytes, now_ns);
 	else
 		find_and_write(bus, port, value, bytes, now_ns);
+}
+
+#define REGISTER_BYTES 4u
+
+void bus_add_mmio(struct bus *bus, const struct mmio_range *range)
+{
+	unsigned at = 0;
+
+	ASSERT(bus->mmio_count < BUS_MMIO_RANGES);
+	ASSERT(range->bytes && !((range->base_gpa | range->bytes) % REGISTER_BYTES));
+	ASSERT(range->widths & MMIO_4 && range->read && range->write);
+	while (at < bus->mmio_count && bus->mmio[at].base_gpa < range->base_gpa)
+		at++;
+	ASSERT(!at || range->base_gpa - bus->mmio[at - 1].base_gpa >= bus->mmio[at - 1].bytes);
+	ASSERT(at == bus->mmio_count || bus->mmio[at].base_gpa - range->base_gpa >= range->bytes);
+	for (unsigned i = bus->mmio_count; i > at; i--)
+		bus->mmio[i] = bus->mmio[i - 1];
+	bus->mmio[at] = *range;
+	bus->mmio_count++;
+}
+
+/* An empty table has a first range of no bytes. */
+static inline bool is_in(const struct mmio_range *range, uint64_t gpa)
+{
+	return gpa - range->base_gpa < range->bytes;
+}
+
+/* Mostly it is the range that took the last access; else one of a few. */
+static inline const struct mmio_range *mmio_range_of(struct bus *bus, uint64_t gpa)
+{
+	if (is_in(&bus->mmio[bus->mmio_recent], gpa))
+		return &bus->mmio[bus->mmio_recent];
+	for (unsigned i = 0; i < bus->mmio_count; i++) {
+		if (!is_in(&bus->mmio[i], gpa))
+			continue;
+		bus->mmio_recent = i;
+		return &bus->mmio[i];
+	}
+	return NULL;
+}
+
+/* Aligned accesses end in the register where they begin, or, of 8 bytes, in the next one. */
+static inline bool takes_register(const struct mmio_range *range, uint64_t gpa, unsigned bytes)
+{
+	return range->widths & bytes && !(gpa & (bytes - 1)) && gpa - range->base_gpa + bytes <= range->bytes;
+}
+
+static uint32_t read_register(struct bus *bus, uint64_t gpa, uint64_t now_ns)
+{
+	const struct mmio_range *range = mmio_range_of(bus, gpa);
+
+	if (range)
+		return (uint32_t)range->read(range->device, (uint32_t)(gpa - range->base_gpa), REGISTER_BYTES, now_ns);
+	bus->mmio_unclaimed++;
+	return UINT32_MAX;
+}
+
+static void write_register(struct bus *bus, uint64_t gpa, uint32_t value, uint64_t now_ns)
+{
+	const struct mmio_range *range = mmio_range_of(bus, gpa);
+
+	if (range)
+		range->write(range->device, (uint32_t)(gpa - range->base_gpa), value, REGISTER_BYTES, now_ns);
+	else
+		bus->mmio_unclaimed++;
+}
+
+static __attribute__((noinline)) uint64_t read_registers(struct bus *bus, uint64_t gpa, unsigned bytes, uint64_t now_ns)
+{
+	uint64_t value = 0;
+	unsigned part;
+
+	for (unsigned i = 0; i < bytes; i += part) {
+		unsigned skip = (unsigned)((gpa + i) % REGISTER_BYTES);
+		uint64_t stored = (uint64_t)read_register(bus, gpa + i - skip, now_ns) >> 8 * skip;
+
+		part = REGISTER_BYTES - skip;
+		value |= stored << 8 * i;
+	}
+	return value;
+}
+
+static __attribute__((noinline)) void write_registers(struct bus *bus, uint64_t gpa, uint64_t value, unsigned bytes, uint64_t now_ns)
+{
+	if ((gpa | bytes) % REGISTER_BYTES) {
+		bus->mmio_unclaimed++;
+		return;
+	}
+	for (unsigned i = 0; i < bytes; i += REGISTER_BYTES)
+		write_register(bus, gpa + i, (uint32_t)(value >> 8 * i), now_ns);
+}
+
+uint64_t bus_read_mmio(struct bus *bus, uint64_t gpa, unsigned bytes, uint64_t now_ns)
+{
+	const struct mmio_range *range = mmio_range_of(bus, gpa);
+
+	if (range && takes_register(range, gpa, bytes))
+		return range->read(range->device, (uint32_t)(gpa - range->base_gpa), bytes, now_ns);
+	return read_registers(bus, gpa, bytes, now_ns);
+}
+
+void bus_write_mmio(struct bus *bus, uint64_t gpa, uint64_t value, unsigned bytes, uint64_t now_ns)
+{
+	const struct mmio_range *range = mmio_range_of(bus, gpa);
+
+	if (bytes < sizeof value)
+		value &= (1ull << 8 * bytes) - 1;
+	if (range && takes_register(range, gpa, bytes))
+		range->write(range->device, (uint32_t)(gpa - range->base_gpa), value, bytes, now_ns);
+	else
+		write_registers(bus, gpa, value, bytes, now_ns);
 }

@@ -2,7 +2,8 @@
  *
  * Claims: each port reaches the device that claimed it and no other; an access that a device does not take whole,
  * or that straddles its end, is split into bytes, lowest port first; what nobody claimed reads as all ones and is
- * counted; who is put in front of a range gets its accesses, and can pass them on. */
+ * counted; who is put in front of a range gets its accesses, and can pass them on. Memory-mapped registers the same by their 4 bytes: reads of
+ * every width and place give the registers' bytes, writes of whole registers get there and others are lost. */
 #include "devices/bus.h"
 
 #include "tests/support.h"
@@ -192,6 +193,117 @@ static void who_is_put_in_front_comes_first(void **state)
 	assert_int_equal(accesses[3].device, 2);
 }
 
+#define MMIO_BASE 0xfed00000ull
+#define MMIO_BYTES 256u
+
+static uint8_t registers[2][MMIO_BYTES];
+
+static uint64_t read_mmio(void *device, uint32_t offset, unsigned bytes, uint64_t now_ns)
+{
+	const uint8_t *chip = registers[*(int *)device];
+	uint64_t value = UINT64_MAX << (bytes * 8 - 1); /* more than was asked for */
+
+	assert_true(offset % bytes == 0 && offset + bytes <= MMIO_BYTES);
+	note(device, (uint16_t)offset, bytes, 0, now_ns);
+	memcpy(&value, chip + offset, bytes);
+	return value;
+}
+
+static void write_mmio(void *device, uint32_t offset, uint64_t value, unsigned bytes, uint64_t now_ns)
+{
+	assert_true(offset % bytes == 0 && offset + bytes <= MMIO_BYTES);
+	assert_true(bytes == 8 || !(value >> 8 * bytes));
+	note(device, (uint16_t)offset, bytes, (uint32_t)value, now_ns);
+	memcpy(registers[*(int *)device] + offset, &value, bytes);
+}
+
+/* Device 1 takes 8 bytes too and ends where device 0 begins, which takes 4. */
+static void add_mmio(void)
+{
+	struct mmio_range range = { MMIO_BASE + MMIO_BYTES, MMIO_BYTES, MMIO_4, &devices[0], read_mmio, write_mmio };
+
+	devices[0] = 0;
+	devices[1] = 1;
+	bus_add_mmio(&bus, &range);
+	range = (struct mmio_range){ MMIO_BASE, MMIO_BYTES, MMIO_4 | MMIO_8, &devices[1], read_mmio, write_mmio };
+	bus_add_mmio(&bus, &range);
+	for (unsigned i = 0; i < MMIO_BYTES; i++) {
+		registers[0][i] = (uint8_t)(0x80 + i * 7);
+		registers[1][i] = (uint8_t)(i * 13);
+	}
+}
+
+static uint8_t byte_at(uint64_t gpa)
+{
+	if (gpa - MMIO_BASE < MMIO_BYTES)
+		return registers[1][gpa - MMIO_BASE];
+	return gpa - MMIO_BASE - MMIO_BYTES < MMIO_BYTES ? registers[0][gpa - MMIO_BASE - MMIO_BYTES] : 0xff;
+}
+
+static void mmio_reads_of_every_width_and_place_give_the_registers_bytes(void **state)
+{
+	(void)state;
+	add_mmio();
+	for (uint64_t gpa = MMIO_BASE - 8; gpa < MMIO_BASE + 2 * MMIO_BYTES + 8; gpa++) {
+		for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
+			uint64_t value = bus_read_mmio(&bus, gpa, bytes, 77);
+
+			assert_true(count <= 3); /* no register twice */
+			for (unsigned i = 0; i < bytes; i++)
+				assert_int_equal(value >> 8 * i & 0xff, byte_at(gpa + i));
+			count = 0;
+		}
+	}
+}
+
+static void mmio_writes_of_whole_registers_get_there_and_others_are_lost(void **state)
+{
+	uint64_t seed = 5;
+
+	(void)state;
+	add_mmio();
+	for (uint64_t gpa = MMIO_BASE - 8; gpa < MMIO_BASE + 2 * MMIO_BYTES + 8; gpa++) {
+		for (unsigned bytes = 1; bytes <= 8; bytes *= 2) {
+			bool whole = gpa % 4 == 0 && bytes >= 4;
+			uint64_t value = random_next(&seed), unclaimed = bus.mmio_unclaimed, holes = 0;
+			uint8_t expected[8];
+
+			for (unsigned i = 0; i < 8; i++) {
+				bool hole = gpa + i - MMIO_BASE >= 2 * MMIO_BYTES;
+
+				expected[i] = whole && !hole && i < bytes ? (uint8_t)(value >> 8 * i) : byte_at(gpa + i);
+				holes += i < bytes && i % 4 == 0 && hole;
+			}
+			bus_write_mmio(&bus, gpa, value, bytes, 77);
+			for (unsigned i = 0; i < 8; i++)
+				assert_int_equal(byte_at(gpa + i), expected[i]);
+			assert_int_equal(bus.mmio_unclaimed - unclaimed, whole ? holes : 1);
+			count = 0;
+		}
+	}
+}
+
+static void mmio_is_passed_whole_where_the_device_takes_it_whole(void **state)
+{
+	(void)state;
+	add_mmio();
+	bus_read_mmio(&bus, MMIO_BASE + 8, 8, 77);
+	expect(0, 1, 8, 8, 0);
+	bus_read_mmio(&bus, MMIO_BASE + MMIO_BYTES + 8, 8, 77);
+	expect(1, 0, 8, 4, 0);
+	expect(2, 0, 12, 4, 0);
+	bus_write_mmio(&bus, MMIO_BASE + 4, 0x1122334455667788, 8, 77);
+	expect(3, 1, 4, 4, 0x55667788);
+	expect(4, 1, 8, 4, 0x11223344);
+	bus_write_mmio(&bus, MMIO_BASE + MMIO_BYTES - 4, 0x1122334455667788, 8, 77);
+	expect(5, 1, MMIO_BYTES - 4, 4, 0x55667788);
+	expect(6, 0, 0, 4, 0x11223344);
+	assert_int_equal(count, 7);
+	assert_int_equal(bus.mmio_unclaimed, 0);
+	assert_int_equal(bus_read_mmio(&bus, 0, 8, 77), UINT64_MAX);
+	assert_int_equal(bus.mmio_unclaimed, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +314,9 @@ int main(void)
 		cmocka_unit_test_setup(the_last_port_is_followed_by_port_0, set_up),
 		cmocka_unit_test_setup(every_port_has_its_owner, set_up),
 		cmocka_unit_test_setup(who_is_put_in_front_comes_first, set_up),
+		cmocka_unit_test_setup(mmio_reads_of_every_width_and_place_give_the_registers_bytes, set_up),
+		cmocka_unit_test_setup(mmio_writes_of_whole_registers_get_there_and_others_are_lost, set_up),
+		cmocka_unit_test_setup(mmio_is_passed_whole_where_the_device_takes_it_whole, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

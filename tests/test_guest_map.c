@@ -186,6 +186,23 @@ static void random_maps_equal_a_plain_evaluation(void **state)
 	}
 }
 
+/* A host's map that calls all of it usable. */
+static void the_chips_are_never_ram(void **state)
+{
+	static const struct memory_range all[] = { { 0, 1ull << 33, MEMORY_USABLE } };
+	struct guest_map_input in = { all, 1, 0x10000000, MIB, 0 };
+	struct refusal why = { 0 };
+	struct guest_map map;
+
+	(void)state;
+	assert_true(guest_map_build(&in, &map, &why));
+	check_shape(&map);
+	assert_non_null(range_at(&map, 0xfebff000));
+	for (uint64_t gpa = 0xfec00000; gpa < 0xfef00000; gpa += 4096)
+		assert_null(range_at(&map, gpa));
+	assert_non_null(range_at(&map, 0xfef00000));
+}
+
 static uint8_t low_ram[MIB];
 
 static void *low_span(void *context, uint64_t gpa, uint64_t bytes)
@@ -235,6 +252,7 @@ int main(void)
 		cmocka_unit_test(mem_limits_all_ram_the_first_mib_included),
 		cmocka_unit_test(too_little_ram_is_refused_by_number),
 		cmocka_unit_test(a_full_table_leaves_out_and_counts),
+		cmocka_unit_test(the_chips_are_never_ram),
 		cmocka_unit_test(random_maps_equal_a_plain_evaluation),
 		cmocka_unit_test(the_bios_data_area_has_what_guests_read),
 		cmocka_unit_test(the_multiboot_map_has_the_same_entries),

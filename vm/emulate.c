@@ -32,7 +32,6 @@ static void put(uint64_t *gpr, uint64_t value, unsigned bytes)
 
 /* The operand's memory: where the processor found the fault, and the linear address of its first byte. */
 struct operand {
-	const struct emulated_memory *memory;
 	uint64_t gpa, gva;
 };
 
@@ -57,11 +56,11 @@ static uint64_t load(struct machine *machine, const struct operand *operand, uns
 	uint64_t value = 0;
 
 	if (!crosses_page(operand, bytes))
-		return operand->memory->read(machine, operand->gpa, bytes);
+		return bus_read_mmio(&machine->bus, operand->gpa, bytes, machine->now_ns);
 	for (unsigned i = 0; i < bytes; i++) {
 		uint64_t gpa = 0;
 		const uint8_t *at = byte_in_ram(machine, operand->gva + i, 0, &gpa);
-		uint64_t byte = at ? *at : operand->memory->read(machine, gpa, 1) & 0xff;
+		uint64_t byte = at ? *at : bus_read_mmio(&machine->bus, gpa, 1, machine->now_ns) & 0xff;
 
 		value |= byte << 8 * i;
 	}
@@ -71,7 +70,7 @@ static uint64_t load(struct machine *machine, const struct operand *operand, uns
 static void store(struct machine *machine, const struct operand *operand, uint64_t value, unsigned bytes)
 {
 	if (!crosses_page(operand, bytes)) {
-		operand->memory->write(machine, operand->gpa, value, bytes);
+		bus_write_mmio(&machine->bus, operand->gpa, value, bytes, machine->now_ns);
 		return;
 	}
 	for (unsigned i = 0; i < bytes; i++, value >>= 8) {
@@ -81,7 +80,7 @@ static void store(struct machine *machine, const struct operand *operand, uint64
 		if (at)
 			*at = (uint8_t)value;
 		else
-			operand->memory->write(machine, gpa, value & 0xff, 1);
+			bus_write_mmio(&machine->bus, gpa, value, 1, machine->now_ns);
 	}
 }
 
@@ -241,9 +240,8 @@ static uint64_t string_gva(const struct machine *machine, const struct instructi
 	return instruction_gva(machine, which, machine->vcpu.registers.gpr[index] & mask_of(i->address_bytes));
 }
 
-/* One element of MOVS; the operand that is RAM goes through the guest's page tables, the other one is the emulated memory. */
-static bool move_string(struct machine *machine, const struct instruction *i, uint64_t gpa,
-			const struct emulated_memory *memory)
+/* One element of MOVS; the operand that is RAM goes through the guest's page tables, the other one to the bus. */
+static bool move_string(struct machine *machine, const struct instruction *i, uint64_t gpa)
 {
 	struct walk_state state = instruction_walk_state(machine);
 	unsigned user = instruction_user_access(machine);
@@ -254,14 +252,14 @@ static bool move_string(struct machine *machine, const struct instruction *i, ui
 
 	result = guest_read_virtual(&state, &machine->ram, from, user, &value, i->operand_bytes, NULL, &error);
 	if (result == WALK_NOT_RAM)
-		value = memory->read(machine, gpa, i->operand_bytes);
+		value = bus_read_mmio(&machine->bus, gpa, i->operand_bytes, machine->now_ns);
 	if (result == WALK_OK || result == WALK_NOT_RAM) {
 		at = to;
 		result = guest_write_virtual(&state, &machine->ram, to, user | WALK_WRITE, &value, i->operand_bytes, NULL,
 					     &error);
 	}
 	if (result == WALK_NOT_RAM)
-		memory->write(machine, gpa, value, i->operand_bytes);
+		bus_write_mmio(&machine->bus, gpa, value, i->operand_bytes, machine->now_ns);
 	if (result == WALK_FAULT)
 		machine_page_fault(machine, at, error);
 	else if (result == WALK_NOT_CANONICAL)
@@ -269,15 +267,14 @@ static bool move_string(struct machine *machine, const struct instruction *i, ui
 	return result == WALK_OK || result == WALK_NOT_RAM;
 }
 
-static bool emulate_string(struct machine *machine, const struct instruction *i, uint64_t gpa,
-			   const struct emulated_memory *memory)
+static bool emulate_string(struct machine *machine, const struct instruction *i, uint64_t gpa)
 {
 	if (i->operation == OPERATION_MOVS) {
-		if (!move_string(machine, i, gpa, memory))
+		if (!move_string(machine, i, gpa))
 			return true;
 		step(machine, i, RSI);
 	} else {
-		memory->write(machine, gpa, machine->vcpu.registers.gpr[RAX], i->operand_bytes);
+		bus_write_mmio(&machine->bus, gpa, machine->vcpu.registers.gpr[RAX], i->operand_bytes, machine->now_ns);
 	}
 	step(machine, i, RDI);
 	if (last_of_repeat(machine, i))
@@ -285,10 +282,10 @@ static bool emulate_string(struct machine *machine, const struct instruction *i,
 	return true;
 }
 
-bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa, const struct emulated_memory *memory)
+bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa)
 {
 	struct operand operand = {
-		memory, gpa, instruction_gva(machine, i->memory.segment, decode_offset(i, &machine->vcpu.registers)),
+		gpa, instruction_gva(machine, i->memory.segment, decode_offset(i, &machine->vcpu.registers)),
 	};
 
 	switch ((enum operation)i->operation) {
@@ -296,7 +293,7 @@ bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa,
 		return false;
 	case OPERATION_STOS:
 	case OPERATION_MOVS:
-		return emulate_string(machine, i, gpa, memory);
+		return emulate_string(machine, i, gpa);
 	case OPERATION_ADD:
 	case OPERATION_OR:
 	case OPERATION_ADC:

@@ -9,8 +9,8 @@
 #include "host/message.h"
 #include "monitor/eventlog.h"
 #include "vm/cpuid.h"
-#include "vm/hole.h"
 #include "vm/instruction.h"
+#include "vm/mmio.h"
 #include "vm/msr.h"
 #include "vm/port_string.h"
 
@@ -246,7 +246,7 @@ static void on_rdtscp(struct machine *machine, const struct vcpu_exit *exit)
 
 static void on_memory(struct machine *machine, const struct vcpu_exit *exit)
 {
-	hole_access(machine, exit);
+	mmio_access(machine, exit);
 }
 
 /* Control register bits that the guest may not set: what its CPUID does not offer (APM 2 3.1.3). */

@@ -23,12 +23,20 @@ static uint64_t end_of(uint64_t base, uint64_t bytes)
 	return bytes > UINT64_MAX - base ? UINT64_MAX : base + bytes;
 }
 
-/* The list with Foliot's own memory as one more range. */
+/* Where the guest's IOAPIC, HPET and local APIC are: no RAM of the host's may cover them. */
+#define CHIPS_BASE_GPA 0xfec00000ull
+#define CHIPS_BYTES 0x300000ull
+
+#define OWN_RANGES 2
+
+/* The list with Foliot's own memory and the chips' as two more ranges. */
 static struct memory_range nth_range(const struct guest_map_input *in, size_t i)
 {
 	if (i < in->count)
 		return in->ranges[i];
-	return (struct memory_range){ in->image_base_hpa, in->image_bytes, MEMORY_RESERVED };
+	if (i == in->count)
+		return (struct memory_range){ in->image_base_hpa, in->image_bytes, MEMORY_RESERVED };
+	return (struct memory_range){ CHIPS_BASE_GPA, CHIPS_BYTES, MEMORY_RESERVED };
 }
 
 /* Whether the byte at hpa is the guest's to have; *until is where that may change. */
@@ -37,7 +45,7 @@ static bool usable_at(const struct guest_map_input *in, uint64_t hpa, uint64_t *
 	bool usable = false, taken = false;
 
 	*until = UINT64_MAX;
-	for (size_t i = 0; i <= in->count; i++) {
+	for (size_t i = 0; i < in->count + OWN_RANGES; i++) {
 		struct memory_range range = nth_range(in, i);
 		uint64_t end = end_of(range.base_hpa, range.bytes);
 

@@ -100,7 +100,6 @@ struct machine {
 	uint64_t exits[EXIT_KIND_COUNT];
 	uint64_t injections;
 	uint64_t refused_msrs;
-	uint64_t hole_accesses;
 };
 
 /* What happened lately (monitor/eventlog.h). */
