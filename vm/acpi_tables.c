@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Building the tables at fixed places in one page. The FADT says that the machine is always in ACPI mode
- * (SMI_CMD is 0), has ISA devices but neither an 8042, a VGA, MSI nor ASPM, and is reset by port CF9h. */
+ * Building the tables in one page, one behind the other; the roots that list them come last. The FADT says that the machine
+ * is always in ACPI mode (SMI_CMD is 0), has no 8042, VGA, MSI or ASPM, and is reset by port CF9h. */
 #include "vm/acpi_tables.h"
 
 #include "base/assert.h"
@@ -12,8 +12,10 @@
 #include "vm/aml.h"
 #include "vm/bytes.h"
 
-/* Where in the page each table is. The FACS wants 64 bytes' alignment (5.2.10). */
-enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x080, FACS = 0x0c0, FADT = 0x100, DSDT = 0x240 };
+/* Where in the page the roots and the FACS are, which wants 64 bytes' alignment (5.2.10), and where the other tables begin. */
+enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x0a0, FACS = 0x140, FIRST_TABLE = 0x180 };
+
+#define LISTED_TABLES 8 /* the roots have room for so many */
 
 #define OEM_ID "FOLIOT"
 #define OEM_TABLE_ID "FOLIOTVM"
@@ -83,6 +85,7 @@ enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x080, FACS = 0x0c0, FADT = 0x100, DSD
 #define BOOT_NO_VGA (1u << 2)
 #define BOOT_NO_MSI (1u << 3)
 #define BOOT_NO_ASPM (1u << 4)
+#define BOOT_NO_RTC (1u << 5)
 
 /* Generic address structure (5.2.3.2). */
 #define GAS_SYSTEM_IO 1
@@ -90,11 +93,17 @@ enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x080, FACS = 0x0c0, FADT = 0x100, DSD
 #define GAS_ACCESS_WORD 2
 #define GAS_ACCESS_DWORD 3
 
-static const struct aml_isa_device devices[] = {
-	{ "PIC_", 0x0000, { { 0x20, 2 }, { 0xa0, 2 } }, 2 },
-	{ "TIMR", 0x0100, { { 0x40, 4 }, { 0, 0 } }, 0 },
-	{ "RTC_", 0x0b00, { { RTC_PORT_INDEX, 2 }, { 0, 0 } }, RTC_IRQ },
-	{ "COM1", 0x0501, { { 0x3f8, 8 }, { 0, 0 } }, 4 },
+#define HPET_GPA 0xfed00000u
+#define HPET_BYTES 0x400u
+
+/* The tables in the making. */
+struct tables {
+	uint8_t *page;
+	const struct acpi_chips *chips;
+	unsigned next;                  /* where the next table goes */
+	unsigned dsdt;
+	unsigned listed[LISTED_TABLES]; /* the tables that RSDT and XSDT name */
+	unsigned listed_count;
 };
 
 static uint32_t gpa_of(unsigned table)
@@ -126,14 +135,33 @@ static void seal(uint8_t *table, const char *signature, uint8_t revision, size_t
 	table[HEADER_CHECKSUM] = checksum(table, bytes);
 }
 
-static void build_roots(uint8_t *page)
+/* Takes the room of the table at tables->next, which is written and sealed, and returns where it is. */
+static unsigned place(struct tables *tables)
 {
-	uint8_t *rsdp = page + RSDP;
+	unsigned at = tables->next;
 
-	put32(page + RSDT + HEADER_BYTES, gpa_of(FADT));
-	seal(page + RSDT, "RSDT", 1, HEADER_BYTES + 4);
-	put64(page + XSDT + HEADER_BYTES, gpa_of(FADT));
-	seal(page + XSDT, "XSDT", 1, HEADER_BYTES + 8);
+	tables->next = (at + get32(tables->page + at + HEADER_LENGTH) + 15) & ~15u;
+	ASSERT(tables->next <= ACPI_TABLES_BYTES);
+	return at;
+}
+
+/* The same for a table that the roots list. */
+static void list(struct tables *tables)
+{
+	ASSERT(tables->listed_count < LISTED_TABLES);
+	tables->listed[tables->listed_count++] = place(tables);
+}
+
+static void build_roots(const struct tables *tables)
+{
+	uint8_t *rsdp = tables->page + RSDP, *rsdt = tables->page + RSDT, *xsdt = tables->page + XSDT;
+
+	for (unsigned i = 0; i < tables->listed_count; i++) {
+		put32(rsdt + HEADER_BYTES + 4 * i, gpa_of(tables->listed[i]));
+		put64(xsdt + HEADER_BYTES + 8 * i, gpa_of(tables->listed[i]));
+	}
+	seal(rsdt, "RSDT", 1, HEADER_BYTES + 4 * tables->listed_count);
+	seal(xsdt, "XSDT", 1, HEADER_BYTES + 8 * tables->listed_count);
 	memcpy(rsdp, "RSD PTR ", 8);
 	memcpy(rsdp + RSDP_OEM_ID, OEM_ID, 6);
 	rsdp[RSDP_REVISION] = 2;
@@ -153,30 +181,53 @@ static void put_register(uint8_t *at, uint16_t port, unsigned bytes, uint8_t acc
 	put64(at + 4, port);
 }
 
-static void build_fadt(uint8_t *fadt)
+static void put_pm_timer(uint8_t *fadt)
 {
-	put32(fadt + FADT_FIRMWARE_CTRL, gpa_of(FACS));
-	put32(fadt + FADT_DSDT, gpa_of(DSDT));
+	put32(fadt + FADT_PM_TMR_BLK, PM_TMR_PORT);
+	fadt[FADT_PM_TMR_LEN] = PM_TMR_BYTES;
+	put_register(fadt + FADT_X_PM_TMR_BLK, PM_TMR_PORT, PM_TMR_BYTES, GAS_ACCESS_DWORD);
+}
+
+static void put_pm1(uint8_t *fadt)
+{
 	put16(fadt + FADT_SCI_INT, PM_SCI_IRQ);
 	put32(fadt + FADT_PM1A_EVT_BLK, PM1A_EVT_PORT);
 	put32(fadt + FADT_PM1A_CNT_BLK, PM1A_CNT_PORT);
-	put32(fadt + FADT_PM_TMR_BLK, PM_TMR_PORT);
 	fadt[FADT_PM1_EVT_LEN] = PM1A_EVT_BYTES;
 	fadt[FADT_PM1_CNT_LEN] = PM1A_CNT_BYTES;
-	fadt[FADT_PM_TMR_LEN] = PM_TMR_BYTES;
-	put16(fadt + FADT_P_LVL2_LAT, NO_C2_LATENCY_US);
-	put16(fadt + FADT_P_LVL3_LAT, NO_C3_LATENCY_US);
-	fadt[FADT_CENTURY] = RTC_CENTURY;
-	put16(fadt + FADT_IAPC_BOOT_ARCH, BOOT_LEGACY_DEVICES | BOOT_NO_VGA | BOOT_NO_MSI | BOOT_NO_ASPM);
-	put32(fadt + FADT_FLAGS, FLAG_WBINVD | FLAG_PROC_C1 | FLAG_SLP_BUTTON | FLAG_FIX_RTC | FLAG_TMR_VAL_EXT |
-					 FLAG_RESET_REG_SUP);
-	put_register(fadt + FADT_RESET_REG, RESET_PORT_CF9, 1, GAS_ACCESS_BYTE);
-	fadt[FADT_RESET_VALUE] = RESET_CF9_VALUE;
-	put64(fadt + FADT_X_DSDT, gpa_of(DSDT)); /* X_FIRMWARE_CTRL stays 0: one of the two only */
 	put_register(fadt + FADT_X_PM1A_EVT_BLK, PM1A_EVT_PORT, PM1A_EVT_BYTES, GAS_ACCESS_WORD);
 	put_register(fadt + FADT_X_PM1A_CNT_BLK, PM1A_CNT_PORT, PM1A_CNT_BYTES, GAS_ACCESS_WORD);
-	put_register(fadt + FADT_X_PM_TMR_BLK, PM_TMR_PORT, PM_TMR_BYTES, GAS_ACCESS_DWORD);
+}
+
+static uint16_t boot_flags(const struct acpi_chips *chips)
+{
+	bool legacy = chips->pic || chips->pit || chips->rtc || chips->uart;
+
+	return BOOT_NO_VGA | BOOT_NO_MSI | BOOT_NO_ASPM | (legacy ? BOOT_LEGACY_DEVICES : 0) | (chips->rtc ? 0 : BOOT_NO_RTC);
+}
+
+/* X_FIRMWARE_CTRL stays 0: it or FIRMWARE_CTRL, not both. */
+static void build_fadt(struct tables *tables)
+{
+	uint8_t *fadt = tables->page + tables->next;
+	const struct acpi_chips *chips = tables->chips;
+
+	put32(fadt + FADT_FIRMWARE_CTRL, gpa_of(FACS));
+	put32(fadt + FADT_DSDT, gpa_of(tables->dsdt));
+	put64(fadt + FADT_X_DSDT, gpa_of(tables->dsdt));
+	put_pm1(fadt);
+	if (chips->pmtimer)
+		put_pm_timer(fadt);
+	put16(fadt + FADT_P_LVL2_LAT, NO_C2_LATENCY_US);
+	put16(fadt + FADT_P_LVL3_LAT, NO_C3_LATENCY_US);
+	fadt[FADT_CENTURY] = chips->rtc ? RTC_CENTURY : 0;
+	put16(fadt + FADT_IAPC_BOOT_ARCH, boot_flags(chips));
+	put32(fadt + FADT_FLAGS, FLAG_WBINVD | FLAG_PROC_C1 | FLAG_SLP_BUTTON | FLAG_FIX_RTC | FLAG_RESET_REG_SUP |
+					 (chips->pmtimer ? FLAG_TMR_VAL_EXT : 0));
+	put_register(fadt + FADT_RESET_REG, RESET_PORT_CF9, 1, GAS_ACCESS_BYTE);
+	fadt[FADT_RESET_VALUE] = RESET_CF9_VALUE;
 	seal(fadt, "FACP", FADT_REVISION, FADT_BYTES);
+	list(tables);
 }
 
 static void build_facs(uint8_t *facs)
@@ -186,29 +237,50 @@ static void build_facs(uint8_t *facs)
 	facs[FACS_VERSION] = 2;
 }
 
-static void build_dsdt(uint8_t *dsdt, const uint8_t *end)
+/* The devices that no bus can enumerate, each where the machine has it. */
+static void put_devices(struct aml *aml, const struct acpi_chips *chips)
+{
+	const struct {
+		bool present;
+		struct aml_device device;
+	} rows[] = {
+		{ chips->pic, { "PIC_", 0x0000, { { 0x20, 2 }, { 0xa0, 2 } }, .irqs = 1u << 2 } },
+		{ chips->pit, { "TIMR", 0x0100, { { 0x40, 4 } }, .irqs = 1u << 0 } },
+		{ chips->rtc, { "RTC_", 0x0b00, { { RTC_PORT_INDEX, 2 } }, .irqs = 1u << RTC_IRQ } },
+		{ chips->hpet, { "HPET", 0x0103, .memory_gpa = HPET_GPA, .memory_bytes = HPET_BYTES } },
+		{ chips->uart, { "COM1", 0x0501, { { 0x3f8, 8 } }, .irqs = 1u << 4 } },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].present)
+			aml_put_device(aml, &rows[i].device);
+}
+
+static void build_dsdt(struct tables *tables)
 {
 	static const uint8_t s5[] = { PM_SLP_TYP_S5, PM_SLP_TYP_S5, 0, 0 };
+	uint8_t *dsdt = tables->page + tables->next;
 	struct aml aml = { dsdt + HEADER_BYTES };
 	uint8_t *scope;
 
 	aml_name_package(&aml, "_S5_", s5, sizeof s5);
 	scope = aml_open_scope(&aml, "_SB_");
-	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
-		aml_device(&aml, &devices[i]);
+	put_devices(&aml, tables->chips);
 	aml_close(&aml, scope);
-	ASSERT(aml.at <= end);
+	ASSERT(aml.at <= tables->page + ACPI_TABLES_BYTES);
 	seal(dsdt, "DSDT", 2, (size_t)(aml.at - dsdt));
+	tables->dsdt = place(tables);
 }
 
-void acpi_tables_build(const struct guest_ram *ram)
+void acpi_tables_build(const struct guest_ram *ram, const struct acpi_chips *chips)
 {
-	uint8_t *page = ram->span(ram->context, ACPI_TABLES_RSDP_GPA, ACPI_TABLES_BYTES);
+	struct tables tables = { .chips = chips, .next = FIRST_TABLE };
 
-	ASSERT(page);
-	memset(page, 0, ACPI_TABLES_BYTES);
-	build_roots(page);
-	build_facs(page + FACS);
-	build_fadt(page + FADT);
-	build_dsdt(page + DSDT, page + ACPI_TABLES_BYTES);
+	tables.page = ram->span(ram->context, ACPI_TABLES_RSDP_GPA, ACPI_TABLES_BYTES);
+	ASSERT(tables.page);
+	memset(tables.page, 0, ACPI_TABLES_BYTES);
+	build_facs(tables.page + FACS);
+	build_dsdt(&tables);
+	build_fadt(&tables);
+	build_roots(&tables);
 }

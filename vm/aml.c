@@ -25,6 +25,9 @@
 #define RESOURCE_IRQ 0x22
 #define RESOURCE_IO 0x47
 #define RESOURCE_END 0x79
+#define RESOURCE_MEMORY32_FIXED 0x86 /* 6.4.3.4 */
+#define MEMORY32_FIXED_BYTES 9
+#define MEMORY_READ_WRITE 1
 #define IO_DECODE_16 0x01
 
 #define EISA_PNP 0xd041u /* "PNP" in five bits a letter, byte-swapped (19.3.4 "EISAID") */
@@ -38,6 +41,12 @@ static void put_word(struct aml *aml, uint16_t word)
 {
 	put16(aml->at, word);
 	aml->at += sizeof word;
+}
+
+static void put_dword(struct aml *aml, uint32_t dword)
+{
+	put32(aml->at, dword);
+	aml->at += sizeof dword;
 }
 
 static void put_name(struct aml *aml, const char *name)
@@ -99,7 +108,16 @@ static void put_hid(struct aml *aml, uint16_t pnp)
 	put_word(aml, (uint16_t)(pnp >> 8 | pnp << 8));
 }
 
-static void put_resources(struct aml *aml, const struct aml_isa_device *device)
+static void put_memory(struct aml *aml, uint32_t gpa, uint32_t bytes)
+{
+	put(aml, RESOURCE_MEMORY32_FIXED);
+	put_word(aml, MEMORY32_FIXED_BYTES);
+	put(aml, MEMORY_READ_WRITE);
+	put_dword(aml, gpa);
+	put_dword(aml, bytes);
+}
+
+static void put_resources(struct aml *aml, const struct aml_device *device)
 {
 	for (unsigned i = 0; i < 2 && device->ports[i].count; i++) {
 		put(aml, RESOURCE_IO);
@@ -109,13 +127,17 @@ static void put_resources(struct aml *aml, const struct aml_isa_device *device)
 		put(aml, 1);
 		put(aml, device->ports[i].count);
 	}
-	put(aml, RESOURCE_IRQ);
-	put_word(aml, (uint16_t)(1u << device->irq));
+	if (device->memory_bytes)
+		put_memory(aml, device->memory_gpa, device->memory_bytes);
+	if (device->irqs) {
+		put(aml, RESOURCE_IRQ);
+		put_word(aml, device->irqs);
+	}
 	put(aml, RESOURCE_END);
 	put(aml, 0); /* no checksum */
 }
 
-void aml_device(struct aml *aml, const struct aml_isa_device *device)
+void aml_put_device(struct aml *aml, const struct aml_device *device)
 {
 	uint8_t *opened, *buffer, *count;
 

@@ -11,15 +11,16 @@ struct aml {
 	uint8_t *at;
 };
 
-/* A device of the ISA bus: its name of four characters, PNP id (0x0501 for PNP0501), ports and IRQ. */
-struct aml_isa_device {
+/* A device: its name of four characters, PNP id (0x0501 for PNP0501) and resources. */
+struct aml_device {
 	char name[5];
 	uint16_t pnp;
 	struct {
 		uint16_t first;
 		uint8_t count; /* 0: none */
 	} ports[2];
-	uint8_t irq;
+	uint16_t irqs;         /* bit n: ISA IRQ n */
+	uint32_t memory_gpa, memory_bytes; /* 0 bytes: none */
 };
 
 /* Scope (\_SB), and other terms with a length: what is written between open and close belongs to it. */
@@ -30,4 +31,4 @@ void aml_close(struct aml *aml, uint8_t *opened);
 void aml_name_package(struct aml *aml, const char *name, const uint8_t *values, uint8_t count);
 
 /* Device (name) { _HID, _CRS } */
-void aml_device(struct aml *aml, const struct aml_isa_device *device);
+void aml_put_device(struct aml *aml, const struct aml_device *device);

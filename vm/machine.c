@@ -91,8 +91,10 @@ static void load_guest(struct machine *machine, const struct boot_info *boot)
 
 static void build_firmware(struct machine *machine)
 {
+	static const struct acpi_chips chips = { .pic = true, .pit = true, .rtc = true, .pmtimer = true, .uart = true };
+
 	guest_map_build_bios_area(&machine->ram);
-	acpi_tables_build(&machine->ram);
+	acpi_tables_build(&machine->ram, &chips);
 	smbios_build(&machine->ram);
 }
 
