@@ -33,6 +33,10 @@ CFLAGS = $(OPTIMISE) -g $(FREESTANDING) $(WARNINGS) -I. -ffile-prefix-map=$(CURD
 LDFLAGS := -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=sha1 --gc-sections
 
 C_SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.c))
+ifdef TEST_BUILD # see build/foliot-test.elf
+C_SOURCES += tests/image/test_hooks.c
+CFLAGS += -DFOLIOT_TEST_BUILD
+endif
 ASM_SOURCES := $(foreach f,$(FOLDERS),$(wildcard $(f)/*.asm))
 OBJECTS := $(C_SOURCES:%.c=$(B)/%.o) $(ASM_SOURCES:%.asm=$(B)/%.asm.o)
 
@@ -65,6 +69,12 @@ $(B)/foliot.elf: $(OBJECTS) $(B)/symbols1.o linker.ld
 	@$(LD) $(LDFLAGS) -T linker.ld -o $@ $(filter %.o,$^)
 
 -include $(OBJECTS:.o=.d)
+
+# The same sources and the hooks of vm/test_hooks.h, in a folder of their own: for tests only.
+.PHONY: FORCE
+$(B)/foliot-test.elf: FORCE
+	@$(MAKE) --no-print-directory B=$(B)/test-image TEST_BUILD=1 $(B)/test-image/foliot.elf
+	@cmp -s $(B)/test-image/foliot.elf $@ || cp $(B)/test-image/foliot.elf $@
 
 # ---- host tests: the pure code under the sanitizers, with both compilers ----
 

@@ -5,7 +5,9 @@
 
 #include <stddef.h>
 
-#ifndef FOLIOT_VERSION
+#ifdef FOLIOT_TEST_BUILD
+#define FOLIOT_VERSION "0.1-test"
+#else
 #define FOLIOT_VERSION "0.1"
 #endif
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "timekeeping/calendar.h"
 #include "vm/quantity.h"
+#include "vm/test_hooks.h"
 
 #define POLL_LEAST_NS 1000000ull
 #define POLL_MOST_NS 20000000ull
@@ -256,6 +257,9 @@ static const struct key keys[] = {
 	{ "on-reset", set_on_reset, false, "stop or restart" },
 	{ "on-death", set_on_death, false, "stay or leave" },
 	{ "do", set_do, true, "<guest time>:<command>, as in do=\"5s:rate 10\"; at most 64 of 127 characters" },
+#ifdef FOLIOT_TEST_BUILD
+	{ "spoil", test_hooks_set_spoil, true, "<clock>,<n>ppm or <clock>,<n>ns, as in spoil=hpet,1000ppm" },
+#endif
 };
 
 #define KEY_COUNT (sizeof keys / sizeof *keys)

@@ -245,6 +245,7 @@ _Noreturn void machine_main(const struct boot_info *boot, const struct host_fact
 	console_init(machine, ops->name);
 	start_time(machine, host->tsc_hz);
 	machine_trace_start(machine, ram_below_4g(&machine->map), ram_above_4g(&machine->map));
+	test_hooks_start(machine);
 	program_legacy_chips(machine);
 	message(400, "the guest starts: %lu MiB, rate %lu/%lu, host TSC %lu Hz", machine->map.ram_bytes >> 20,
 		machine->rate.num, machine->rate.den, machine->line.host_hz);

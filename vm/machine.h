@@ -21,6 +21,7 @@
 #include "vm/control.h"
 #include "vm/guest_map.h"
 #include "vm/msr.h"
+#include "vm/test_hooks.h"
 #include "vm/trace.h"
 #include "vm/vcpu.h"
 
@@ -134,7 +135,7 @@ static inline void machine_set_now(struct machine *machine, uint64_t host_tsc)
 /* What the guest's TSC shows at "now". */
 static inline uint64_t machine_guest_tsc(const struct machine *machine)
 {
-	return (machine->line.stamped ? machine->host_tsc : machine->now_ns) + machine->tsc_adjust;
+	return test_hooks_tsc(machine, (machine->line.stamped ? machine->host_tsc : machine->now_ns) + machine->tsc_adjust);
 }
 
 /* vm/tsc.c. Guest time 0 is at start_tsc of the host; from there time goes at machine->rate. "Now" is there. */

@@ -89,6 +89,7 @@ def parser():
     add("--initrd", metavar="F", help="the guest's initrd, or a Multiboot module")
     add("--append", metavar="S", default="", help="the guest's command line")
     add("--foliot", metavar="S", default="", help="Foliot's command line")
+    add("--image", metavar="FILE", default=image.FOLIOT_ELF, help="Foliot itself (build/foliot.elf)")
     add("--bed", choices=("auto",) + tuple(beds.BEDS), default="auto", help="what Foliot runs on (auto: KVM where it nests, else QEMU)")
     add("--cpu", metavar="MODEL",
         help="the bed's processor model (QEMU: max; with KVM: host,+svm or host,+vmx; Bochs: corei7_haswell_4770)")

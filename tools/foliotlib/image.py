@@ -36,8 +36,8 @@ def check_files(options):
     for path in needed:
         if not os.path.isfile(path) or not os.access(path, os.R_OK):
             raise ImageError(f"cannot read {path}")
-    if not options.native and not os.path.isfile(FOLIOT_ELF):
-        raise ImageError(f"{FOLIOT_ELF} is not there: run make")
+    if not options.native and not os.path.isfile(options.image):
+        raise ImageError(f"{options.image} is not there: run make")
 
 
 def native_boot(options):
@@ -49,7 +49,7 @@ def native_boot(options):
 
 def foliot_iso(options, directory, exit_port):
     """Makes the ISO with GRUB, Foliot and the guest in the directory; returns its path."""
-    return make_iso(options, directory, FOLIOT_ELF, ["--foliot", foliot_command_line(options, exit_port)])
+    return make_iso(options, directory, options.image, ["--foliot", foliot_command_line(options, exit_port)])
 
 
 def native_iso(options, directory, _exit_port):
