@@ -20,6 +20,9 @@
 #define PORT_LAST 0x5ff
 #define MAGIC 0x54534554   /* "TEST" */
 
+#define HPET_GPA 0xfed00000ull
+#define LAPIC_GPA 0xfee00000ull
+
 #define PPM 1000000ull
 #define PPM_MOST 500000
 #define RATE_MOST 1000ull  /* of a walk; its inverse is the least */
@@ -46,6 +49,11 @@ struct spoil {
 struct port_front {
 	enum test_clock clock;
 	struct port_range inner;
+};
+
+struct mmio_front {
+	enum test_clock clock;
+	struct mmio_range inner;
 };
 
 static const char *const names[TEST_CLOCK_COUNT] = {
@@ -144,7 +152,45 @@ static void front_ports(enum test_clock clock, uint16_t first, struct port_front
 	bus_interpose(&the_machine->bus, first, &handlers, &front->inner);
 }
 
-/* Clocks without ports. */
+/* Chips with registers in memory. */
+
+static uint64_t read_mmio(void *device, uint32_t offset, unsigned bytes, uint64_t now_ns)
+{
+	const struct mmio_front *front = device;
+	const struct mmio_range *inner = &front->inner;
+	struct spoil *spoil = &spoils[front->clock];
+	uint64_t at_ns = time_of(spoil, now_ns);
+
+	if (is_moment(spoil, now_ns) &&
+	    inner->read(inner->device, offset, bytes, at_ns) != inner->read(inner->device, offset, bytes, at_ns - spoil->step_ns))
+		make_step(spoil);
+	return inner->read(inner->device, offset, bytes, note_read(spoil, now_ns));
+}
+
+static void write_mmio(void *device, uint32_t offset, uint64_t value, unsigned bytes, uint64_t now_ns)
+{
+	const struct mmio_front *front = device;
+	const struct mmio_range *inner = &front->inner;
+
+	inner->write(inner->device, offset, value, bytes, time_of(&spoils[front->clock], now_ns));
+}
+
+/* Where the chip is there. */
+static void front_mmio(enum test_clock clock, uint64_t base_gpa, struct mmio_front *front)
+{
+	for (unsigned i = 0; i < the_machine->bus.mmio_count; i++) {
+		struct mmio_range *range = &the_machine->bus.mmio[i];
+
+		if (range->base_gpa != base_gpa)
+			continue;
+		*front = (struct mmio_front){ clock, *range };
+		range->device = front;
+		range->read = read_mmio;
+		range->write = write_mmio;
+	}
+}
+
+/* Clocks without ports and registers. */
 
 uint64_t test_hooks_ns(enum test_clock clock, uint64_t now_ns)
 {
@@ -181,6 +227,7 @@ static void spoil_pvclock_page(void *context, const struct pvclock_time *time)
 static void watch(enum test_clock clock)
 {
 	static struct port_front pit, pit_system, rtc, pmtimer;
+	static struct mmio_front hpet, lapic;
 
 	switch (clock) {
 	case TEST_CLOCK_PVCLOCK:
@@ -197,11 +244,15 @@ static void watch(enum test_clock clock)
 	case TEST_CLOCK_PMTIMER:
 		front_ports(clock, PM_TMR_PORT, &pmtimer);
 		break;
+	case TEST_CLOCK_HPET:
+		front_mmio(clock, HPET_GPA, &hpet);
+		break;
+	case TEST_CLOCK_LAPIC:
+		front_mmio(clock, LAPIC_GPA, &lapic);
+		break;
 	case TEST_CLOCK_TSC:
 	case TEST_CLOCK_HYPERV_PAGE:
 	case TEST_CLOCK_HYPERV_MSR:
-	case TEST_CLOCK_HPET:
-	case TEST_CLOCK_LAPIC:
 	case TEST_CLOCK_COUNT:
 		break;
 	}
