@@ -133,6 +133,7 @@ void lapic_timer_set_divide(struct lapic_timer *timer, uint8_t divide, uint64_t 
 	if (shift_of(divide) == timer->shift)
 		return;
 	timer->shift = shift_of(divide);
+	timer->loaded = 0;
 	if (count)
 		load(timer, count, now_ns);
 }
