@@ -66,15 +66,30 @@ void bus_add_ports(struct bus *bus, const struct port_range *range)
 	bus->count++;
 }
 
-void bus_interpose(struct bus *bus, uint16_t first, const struct port_handlers *handlers, struct port_range *inner)
+void bus_remove_ports(struct bus *bus, uint16_t first)
 {
-	struct port_range *range = &bus->ports[find(bus, first)];
+	unsigned at = find(bus, first);
 
-	ASSERT(range < &bus->ports[bus->count] && range->first == first);
+	ASSERT(at < bus->count && bus->ports[at].first == first);
+	bus->count--;
+	for (unsigned i = at; i < bus->count; i++)
+		bus->ports[i] = bus->ports[i + 1];
+	bus->ports[bus->count] = (struct port_range){ 0 }; /* which takes no access */
+	bus->recent = 0;
+}
+
+bool bus_interpose(struct bus *bus, uint16_t first, const struct port_handlers *handlers, struct port_range *inner)
+{
+	unsigned at = find(bus, first);
+	struct port_range *range = &bus->ports[at];
+
+	if (at == bus->count || range->first != first)
+		return false;
 	*inner = *range;
 	range->device = handlers->device;
 	range->read = handlers->read;
 	range->write = handlers->write;
+	return true;
 }
 
 static uint8_t read_byte(struct bus *bus, uint16_t port, uint64_t now_ns)

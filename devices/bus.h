@@ -59,8 +59,11 @@ struct bus {
 /* Adds a range; overlapping an earlier one is our own mistake (ASSERT). */
 void bus_add_ports(struct bus *bus, const struct port_range *range);
 
-/* Puts others in front of the range that begins at this port, which must be there (ASSERT); *inner: whom they may pass an access on to. */
-void bus_interpose(struct bus *bus, uint16_t first, const struct port_handlers *handlers, struct port_range *inner);
+/* Takes the range that begins at this port away again, which must be there (ASSERT): nobody answers there. */
+void bus_remove_ports(struct bus *bus, uint16_t first);
+
+/* Puts others in front of the range that begins at this port; *inner: whom they may pass an access on to. False: there is no such range. */
+bool bus_interpose(struct bus *bus, uint16_t first, const struct port_handlers *handlers, struct port_range *inner);
 
 /* A guest's IN and OUT of 1, 2 or 4 bytes; of what is read the low bytes count. The last port's successor is port 0, as on the hardware. */
 uint32_t bus_read_port(struct bus *bus, uint16_t port, unsigned bytes, uint64_t now_ns);

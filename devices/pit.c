@@ -12,9 +12,7 @@
 #define NS_PER_S 1000000000ull
 #define IRQ 0
 
-#define COUNTER_PORT 0x40
 #define CONTROL_PORT 0x43
-#define SYSTEM_PORT 0x61
 
 #define CONTROL_RW 0x30
 #define READ_BACK 3
@@ -208,7 +206,7 @@ static uint32_t pit_read(void *device, uint16_t port, unsigned bytes, uint64_t n
 	(void)bytes;
 	if (port == CONTROL_PORT)
 		return UINT8_MAX; /* "No-Operation (3-State)" */
-	return pit_counter_read(&pit->counters[port - COUNTER_PORT], now_ns);
+	return pit_counter_read(&pit->counters[port - PIT_COUNTER_PORT], now_ns);
 }
 
 static void pit_write(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
@@ -219,7 +217,7 @@ static void pit_write(void *device, uint16_t port, uint32_t value, unsigned byte
 	if (port == CONTROL_PORT)
 		write_control(pit, (uint8_t)value, now_ns);
 	else
-		write_counter(pit, port - COUNTER_PORT, (uint8_t)value, now_ns);
+		write_counter(pit, port - PIT_COUNTER_PORT, (uint8_t)value, now_ns);
 }
 
 static bool refresh(uint64_t now_ns)
@@ -266,9 +264,9 @@ void pit_reset(struct pit *pit)
 
 void pit_init(struct pit *pit, struct bus *bus, struct irq_router *router, struct event_queue *queue)
 {
-	const struct port_range counters = { .first = COUNTER_PORT, .last = CONTROL_PORT, .widest = 1, .device = pit,
+	const struct port_range counters = { .first = PIT_COUNTER_PORT, .last = CONTROL_PORT, .widest = 1, .device = pit,
 					     .read = pit_read, .write = pit_write };
-	const struct port_range system = { .first = SYSTEM_PORT, .last = SYSTEM_PORT, .widest = 1, .device = pit,
+	const struct port_range system = { .first = PIT_SYSTEM_PORT, .last = PIT_SYSTEM_PORT, .widest = 1, .device = pit,
 					   .read = system_read, .write = system_write };
 
 	*pit = (struct pit){ .router = router, .queue = queue };

@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define PIT_COUNTER_PORT 0x40 /* to 43h */
+#define PIT_SYSTEM_PORT 0x61
+
 /* The interrupts of channel 0 in modes 0 and 4. due = accepted + dropped + raised. */
 struct pit_one_shot {
 	struct event event;

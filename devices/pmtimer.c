@@ -36,7 +36,7 @@ static void catch_up(struct pmtimer *pmtimer, uint64_t now_ns)
 {
 	uint64_t carries = carries_by(now_ns);
 
-	if (carries == pmtimer->carries)
+	if (carries == pmtimer->carries || !pmtimer->has_timer)
 		return;
 	pmtimer->carries = carries;
 	pmtimer->status |= PM1_TMR;
@@ -105,6 +105,8 @@ static void write_event(void *device, uint16_t port, uint32_t value, unsigned by
 	catch_up(pmtimer, now_ns);
 	pmtimer->status &= (uint16_t)~written;
 	pmtimer->enable = (uint16_t)((pmtimer->enable & ~(mask >> 16)) | (written >> 16)) & ENABLE_BITS;
+	if (!pmtimer->has_timer)
+		pmtimer->enable &= (uint16_t)~PM1_TMR;
 	refresh(pmtimer);
 }
 
@@ -145,11 +147,18 @@ void pmtimer_init(struct pmtimer *pmtimer, struct bus *bus, struct irq_router *r
 	pmtimer->queue = queue;
 	pmtimer->requests = *requests;
 	pmtimer->control = PM1_CNT_SCI_EN;
+	pmtimer->has_timer = true;
 	event_init(&pmtimer->event, fire, pmtimer);
 	irq_claim(router, PM_SCI_IRQ, pmtimer, NULL);
 	bus_add_ports(bus, &events);
 	bus_add_ports(bus, &control);
 	bus_add_ports(bus, &timer);
+}
+
+void pmtimer_remove_timer(struct pmtimer *pmtimer, struct bus *bus)
+{
+	pmtimer->has_timer = false;
+	bus_remove_ports(bus, PM_TMR_PORT);
 }
 
 void pmtimer_reset(struct pmtimer *pmtimer, uint64_t now_ns)

@@ -51,10 +51,14 @@ struct pmtimer {
 	uint64_t carries;    /* how many carries TMR_STS has been set for */
 	uint16_t status, enable, control;
 	bool line;
+	bool has_timer;
 };
 
 void pmtimer_init(struct pmtimer *pmtimer, struct bus *bus, struct irq_router *router, struct event_queue *queue,
 		  const struct machine_requests *requests);
+
+/* The machine has no PM timer (4.8.3.3: it is optional): neither the counter nor its status and enable bits are there. */
+void pmtimer_remove_timer(struct pmtimer *pmtimer, struct bus *bus);
 
 /* No event is enabled or pending; the counter goes on. */
 void pmtimer_reset(struct pmtimer *pmtimer, uint64_t now_ns);

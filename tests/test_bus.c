@@ -181,7 +181,9 @@ static void who_is_put_in_front_comes_first(void **state)
 	add(2, 0x44, 0x47, 1);
 	value = bus_read_port(&bus, 0x41, 2, 5);
 	count = 0;
-	bus_interpose(&bus, 0x40, &handlers, &inner);
+	assert_false(bus_interpose(&bus, 0x41, &handlers, &inner)); /* no range begins there */
+	assert_false(bus_interpose(&bus, 0x48, &handlers, &inner));
+	assert_true(bus_interpose(&bus, 0x40, &handlers, &inner));
 	assert_int_equal(bus_read_port(&bus, 0x41, 2, 5), value);
 	assert_int_equal(count, 2);
 	assert_int_equal(accesses[0].device, 7);
@@ -191,6 +193,31 @@ static void who_is_put_in_front_comes_first(void **state)
 	assert_int_equal(count, 4);
 	assert_int_equal(accesses[2].device, 7);
 	assert_int_equal(accesses[3].device, 2);
+}
+
+static void who_is_taken_away_answers_no_more(void **state)
+{
+	(void)state;
+	add(1, 0x40, 0x43, 2);
+	add(2, 0x44, 0x47, 1);
+	add(3, 0x60, 0x61, 1);
+	bus_read_port(&bus, 0x60, 1, 5); /* the range that was found last */
+	count = 0;
+	bus_remove_ports(&bus, 0x60);
+	assert_int_equal(bus_read_port(&bus, 0x60, 1, 5), 0xff);
+	bus_write_port(&bus, 0x61, 7, 1, 5);
+	assert_int_equal(count, 0);
+	bus_remove_ports(&bus, 0x40);
+	assert_int_equal(bus_read_port(&bus, 0x42, 2, 5), 0xffff);
+	bus_read_port(&bus, 0x44, 1, 5);
+	assert_int_equal(count, 1);
+	assert_int_equal(accesses[0].device, 2);
+	bus_remove_ports(&bus, 0x44);
+	assert_int_equal(bus_read_port(&bus, 0, 4, 5), UINT32_MAX);
+	assert_int_equal(count, 1);
+	add(4, 0x40, 0x43, 1);
+	bus_read_port(&bus, 0x40, 1, 5);
+	assert_int_equal(accesses[1].device, 4);
 }
 
 #define MMIO_BASE 0xfed00000ull
@@ -314,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup(the_last_port_is_followed_by_port_0, set_up),
 		cmocka_unit_test_setup(every_port_has_its_owner, set_up),
 		cmocka_unit_test_setup(who_is_put_in_front_comes_first, set_up),
+		cmocka_unit_test_setup(who_is_taken_away_answers_no_more, set_up),
 		cmocka_unit_test_setup(mmio_reads_of_every_width_and_place_give_the_registers_bytes, set_up),
 		cmocka_unit_test_setup(mmio_writes_of_whole_registers_get_there_and_others_are_lost, set_up),
 		cmocka_unit_test_setup(mmio_is_passed_whole_where_the_device_takes_it_whole, set_up),

@@ -49,6 +49,9 @@ static void an_empty_line_gives_the_defaults(void **state)
 		assert_int_equal(s.mem_mib, 0);
 		assert_int_equal(s.escape, 0x1d);
 		assert_false(s.hide_random);
+		assert_int_equal(s.clocks, CLOCKS_ALL);
+		assert_int_equal(s.hv, HV_KVM);
+		assert_false(s.hide_invariant || s.hide_constant || s.hide_tsc_adjust || s.hide_tsc_deadline || s.hide_x2apic);
 		assert_int_equal(s.exit_port, 0);
 		assert_int_equal(s.trace_port, 0);
 		assert_int_equal(s.on_reset, RESET_STOP);
@@ -95,6 +98,89 @@ static void each_key_sets_its_value(void **state)
 	assert_int_equal(s.escape, 29);
 }
 
+static void each_feature_is_hidden_by_its_key(void **state)
+{
+	static const struct { const char *key; size_t offset; } keys[] = {
+		{ "rdrand", offsetof(struct settings, hide_random) },
+		{ "tsc-invariant", offsetof(struct settings, hide_invariant) },
+		{ "tsc-constant", offsetof(struct settings, hide_constant) },
+		{ "tsc-adjust", offsetof(struct settings, hide_tsc_adjust) },
+		{ "tsc-deadline", offsetof(struct settings, hide_tsc_deadline) },
+		{ "x2apic", offsetof(struct settings, hide_x2apic) },
+	};
+	struct settings defaults = parse(""), wanted, s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		char text[40];
+
+		snprintf(text, sizeof text, "%s=hide", keys[i].key);
+		s = parse(text);
+		wanted = defaults;
+		*(bool *)((char *)&wanted + keys[i].offset) = true;
+		assert_memory_equal(&s, &wanted, sizeof s);
+		snprintf(text, sizeof text, "%s=%s", keys[i].key, i ? "show" : "pass");
+		s = parse(text);
+		assert_memory_equal(&s, &defaults, sizeof s);
+		assert_int_equal(warning_count, 0);
+	}
+}
+
+static void clocks_are_a_list_of_names(void **state)
+{
+	static const struct { const char *text; uint32_t clocks; enum hv_interface hv; } sets[] = {
+		{ "clocks=pit", CLOCK_PIT, HV_KVM },
+		{ "clocks=rtc,pit", CLOCK_PIT | CLOCK_RTC, HV_KVM },
+		{ "clocks=hpet", CLOCK_HPET, HV_KVM },
+		{ "clocks=lapic,pmtimer", CLOCK_LAPIC | CLOCK_PMTIMER, HV_KVM },
+		{ "clocks=lapic,tsc-deadline,tsc", CLOCK_LAPIC | CLOCK_TSC | CLOCK_TSC_DEADLINE, HV_KVM },
+		{ "clocks=pit,tsc,pvclock", CLOCK_PIT | CLOCK_TSC | CLOCK_PVCLOCK, HV_KVM },
+		{ "clocks=pit,hyperv", CLOCK_PIT | CLOCK_HYPERV, HV_HYPERV },
+		{ "clocks=pit,tsc,hyperv,pvclock", CLOCK_PIT | CLOCK_TSC | CLOCK_HYPERV | CLOCK_PVCLOCK, HV_BOTH },
+		{ "clocks=pit hv=none", CLOCK_PIT, HV_NONE },
+		{ "hv=both clocks=pit", CLOCK_PIT, HV_BOTH },
+		{ "hv=hyperv clocks=pit,hyperv", CLOCK_PIT | CLOCK_HYPERV, HV_HYPERV },
+		{ "clocks=pit,rtc,hpet,pmtimer,tsc,lapic,tsc-deadline,pvclock,hyperv", CLOCKS_ALL, HV_BOTH },
+		{ "hv=both", CLOCKS_ALL, HV_BOTH }, { "hv=hyperv", CLOCKS_ALL, HV_HYPERV }, { "hv=none", CLOCKS_ALL, HV_NONE },
+		{ "hv=kvm", CLOCKS_ALL, HV_KVM },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+		struct settings s = parse(sets[i].text);
+
+		if (warning_count || s.clocks != sets[i].clocks || s.hv != sets[i].hv)
+			fail_msg("%s: %x, %d: %s", sets[i].text, s.clocks, s.hv, warnings);
+	}
+}
+
+/* Refused sets name what was wrong and all that there is. */
+static void a_refused_set_is_told_what_there_is(void **state)
+{
+	static const char *const names[] = { "pit", "rtc", "hpet", "pmtimer", "tsc", "lapic", "tsc-deadline", "pvclock", "hyperv" };
+
+	(void)state;
+	parse("clocks=pit,sundial");
+	assert_non_null(strstr(warnings, "clocks: \"pit,sundial\""));
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		assert_non_null(strstr(warnings, names[i]));
+}
+
+static void clocks_that_hv_has_not_are_refused(void **state)
+{
+	static const char *const texts[] = { "hv=kvm clocks=pit,hyperv", "clocks=pit,tsc,pvclock hv=hyperv", "clocks=pit,hyperv hv=none" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct settings s = parse(texts[i]);
+
+		assert_int_equal(warning_count, 1);
+		assert_non_null(strstr(warnings, "hyperv with hyperv or both"));
+		assert_int_equal(s.clocks, CLOCKS_ALL);
+		assert_int_not_equal(s.hv, HV_BOTH);
+	}
+}
+
 static void the_policy_of_one_timer_counts_before_or_after_that_of_all(void **state)
 {
 	struct settings s = parse("tick.pit=delay tick=merge");
@@ -128,6 +214,24 @@ static const struct {
 	{ "mem=1G", "mem: \"1G\"" },
 	{ "mem=18446744073709551615", "mem: \"18446744073709551615\"" },
 	{ "rdrand=1", "rdrand: \"1\"" },
+	{ "hv=xen", "hv: \"xen\"" },
+	{ "hv=", "hv: \"\"" },
+	{ "clocks=", "clocks: \"\"" },
+	{ "clocks=pit,", "clocks: \"pit,\"" },
+	{ "clocks=,pit", "clocks: \",pit\"" },
+	{ "clocks=PIT", "clocks: \"PIT\"" },
+	{ "clocks=pi", "clocks: \"pi\"" },
+	{ "clocks=pitt", "clocks: \"pitt\"" },
+	{ "clocks=all", "clocks: \"all\"" },
+	{ "clocks=tsc,pvclock,pmtimer", "clocks: \"tsc,pvclock,pmtimer\"" }, /* nothing interrupts */
+	{ "clocks=pit,pvclock", "clocks: \"pit,pvclock\"" },                 /* pvclock counts by the TSC */
+	{ "clocks=pit,tsc,tsc-deadline", "clocks: \"pit,tsc,tsc-deadline\"" },
+	{ "clocks=lapic,tsc-deadline", "clocks: \"lapic,tsc-deadline\"" },
+	{ "tsc-invariant=1", "tsc-invariant: \"1\"" },
+	{ "tsc-constant=no", "tsc-constant: \"no\"" },
+	{ "tsc-adjust=pass", "tsc-adjust: \"pass\"" },
+	{ "tsc-deadline=", "tsc-deadline: \"\"" },
+	{ "x2apic=off", "x2apic: \"off\"" },
 	{ "escape=^", "escape: \"^\"" },
 	{ "escape=^a", "escape: \"^a\"" },
 	{ "escape=256", "escape: \"256\"" },
@@ -253,7 +357,7 @@ static void random_text_is_safe(void **state)
 		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "rdrand=", "exit-port=", "trace-port=",
 		"on-reset=", "do=", "do=\"5s:",
 		"=", " ", "\"", "\\", "1/4", "10", "scale", "slew", "2025-01-01", "^]", "0xf4", ":", "5s:",
-		"restart", "\t", "host",
+		"restart", "\t", "host", "clocks=", "hv=", "pit", "hyperv", ",", "tsc", "none",
 	};
 	unsigned long count = share(20000000), warned = 0;
 	uint64_t seed = 41;
@@ -280,6 +384,8 @@ static void random_text_is_safe(void **state)
 		s = parse(exact);
 		assert_true(s.rate.den > 0 && s.do_count <= SETTINGS_DOS && s.escape >= -1 && s.escape <= 255);
 		assert_in_range(s.tsc, TSC_AUTO, TSC_NATIVE);
+		assert_in_range(s.hv, HV_KVM, HV_NONE);
+		assert_true(s.clocks & (CLOCK_PIT | CLOCK_RTC | CLOCK_HPET | CLOCK_LAPIC) && s.clocks <= CLOCKS_ALL);
 		for (size_t k = 0; k < s.do_count; k++)
 			assert_true(s.dos[k].command[0] && memchr(s.dos[k].command, 0, SETTINGS_DO_BYTES));
 		warned += warning_count > 0;
@@ -293,6 +399,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_line_gives_the_defaults),
 		cmocka_unit_test(each_key_sets_its_value),
+		cmocka_unit_test(each_feature_is_hidden_by_its_key),
+		cmocka_unit_test(clocks_are_a_list_of_names),
+		cmocka_unit_test(a_refused_set_is_told_what_there_is),
+		cmocka_unit_test(clocks_that_hv_has_not_are_refused),
 		cmocka_unit_test(the_policy_of_one_timer_counts_before_or_after_that_of_all),
 		cmocka_unit_test(what_is_wrong_is_named_and_has_no_effect),
 		cmocka_unit_test(of_a_key_given_twice_the_first_counts),

@@ -93,22 +93,6 @@ static void test_given(void **state)
 	}
 }
 
-/* The leaves that are hidden where the TSC is at the host's speed: all that give the guest the TSC's rate, and nothing else with it. */
-static void test_tsc_rate(void **state)
-{
-	struct cpuid_regs seen = cpuid_for_guest(CPUID_NO_LEAF, 0, &everything, 0);
-
-	(void)state;
-	assert_memory_equal(&seen, &nothing, sizeof seen);
-	for (uint32_t i = 0; i < 0x100; i++) {
-		assert_int_equal(cpuid_tells_tsc_rate(i), i == 0x15);
-		assert_int_equal(cpuid_tells_tsc_rate(0x40000000 + i), i == 0x10);
-		assert_int_equal(cpuid_tells_tsc_rate(0x80000000 + i), i == 7);
-	}
-	seen = cpuid_for_guest(0x80000007, 0, &everything, 0);
-	assert_true(!seen.eax && !seen.ebx && !seen.ecx && seen.edx == BIT(8));
-}
-
 /* A feature word shows no bit that the host has not, but for those that are given; and follows each bit of it alone. */
 static void test_passed(void **state)
 {
@@ -129,21 +113,6 @@ static void test_passed(void **state)
 				assert_int_equal(word(&seen, *name), (word(&host, *name) & word(&most, *name)) | word(&least, *name));
 		}
 	}
-}
-
-/* Of all leaves just RDRAND (1 ECX bit 30) and RDSEED (7.0 EBX bit 18) go. */
-static void test_random_hidden(void **state)
-{
-	(void)state;
-	for (uint32_t leaf = 0; leaf < 0x20; leaf++)
-		for (uint32_t subleaf = 0; subleaf < 2; subleaf++) {
-			struct cpuid_regs seen = everything;
-
-			seen = cpuid_hide_random(leaf, subleaf, seen);
-			assert_int_equal(seen.eax & seen.edx, UINT32_MAX);
-			assert_int_equal(seen.ecx, leaf == 1 ? ~BIT(30) : UINT32_MAX);
-			assert_int_equal(seen.ebx, leaf == 7 && !subleaf ? ~BIT(18) : UINT32_MAX);
-		}
 }
 
 static void test_unknown_leaves(void **state)
@@ -198,9 +167,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_given),
-		cmocka_unit_test(test_tsc_rate),
 		cmocka_unit_test(test_passed),
-		cmocka_unit_test(test_random_hidden),
 		cmocka_unit_test(test_unknown_leaves),
 		cmocka_unit_test(test_osxsave),
 		cmocka_unit_test(test_cr4),

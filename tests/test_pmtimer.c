@@ -225,6 +225,21 @@ static void survives_anything(void **state)
 	}
 }
 
+/* Claim: where there is no timer, neither its counter nor its carry is there; the power button is. */
+static void without_timer(void **state)
+{
+	(void)state;
+	power_on();
+	pmtimer_remove_timer(&pmtimer, &board.bus);
+	assert_int_equal(in(PM_TMR_PORT, 4, SECOND), UINT32_MAX);
+	out(PM1A_EVT_PORT + 2, PM1_TMR | PM1_PWRBTN, 2, 0);
+	assert_int_equal(in(PM1A_EVT_PORT + 2, 2, 0), PM1_PWRBTN);
+	assert_true(event_next_ns(&board.queue) == EVENT_NEVER);
+	assert_int_equal(in(PM1A_EVT_PORT, 2, reached_ns(1ull << 33)), 0);
+	pmtimer_press_power_button(&pmtimer);
+	assert_int_equal(in(PM1A_EVT_PORT, 2, reached_ns(1ull << 33)), PM1_PWRBTN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +251,7 @@ int main(void)
 		cmocka_unit_test(enable_bits),
 		cmocka_unit_test(control_register),
 		cmocka_unit_test(reset_forgets_carries),
+		cmocka_unit_test(without_timer),
 		cmocka_unit_test(survives_anything),
 	};
 

@@ -158,15 +158,65 @@ static bool set_escape(struct settings *settings, const char *value)
 	return true;
 }
 
-static bool set_rdrand(struct settings *settings, const char *value)
+static bool set_hide(bool *hide, const char *show, const char *value)
 {
-	static const struct word words[] = { { "pass", false }, { "hide", true }, { 0 } };
+	const struct word words[] = { { show, false }, { "hide", true }, { 0 } };
 	int chosen;
 
 	if (!choose(words, value, &chosen))
 		return false;
-	settings->hide_random = chosen;
+	*hide = chosen;
 	return true;
+}
+
+static bool set_rdrand(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_random, "pass", value);
+}
+
+static bool set_tsc_invariant(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_invariant, "show", value);
+}
+
+static bool set_tsc_constant(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_constant, "show", value);
+}
+
+static bool set_tsc_adjust(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_tsc_adjust, "show", value);
+}
+
+static bool set_tsc_deadline(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_tsc_deadline, "show", value);
+}
+
+static bool set_x2apic(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_x2apic, "show", value);
+}
+
+static bool set_hv(struct settings *settings, const char *value)
+{
+	static const struct word words[] = {
+		{ "kvm", HV_KVM }, { "hyperv", HV_HYPERV }, { "both", HV_BOTH }, { "none", HV_NONE }, { 0 },
+	};
+	int chosen;
+
+	if (!choose(words, value, &chosen))
+		return false;
+	settings->hv = (enum hv_interface)chosen;
+	settings->own_hv = true;
+	return true;
+}
+
+static bool set_clocks(struct settings *settings, const char *value)
+{
+	settings->own_clocks = clocks_parse(value, &settings->clocks);
+	return settings->own_clocks;
 }
 
 static bool set_port(uint16_t *port, const char *value)
@@ -250,6 +300,13 @@ static const struct key keys[] = {
 	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
 	{ "mem", set_mem, false, "a number of MiB" },
 	{ "rdrand", set_rdrand, false, "pass or hide" },
+	{ "clocks", set_clocks, false, CLOCKS_EXPECTED },
+	{ "hv", set_hv, false, "kvm, hyperv, both or none" },
+	{ "tsc-invariant", set_tsc_invariant, false, "show or hide" },
+	{ "tsc-constant", set_tsc_constant, false, "show or hide" },
+	{ "tsc-adjust", set_tsc_adjust, false, "show or hide" },
+	{ "tsc-deadline", set_tsc_deadline, false, "show or hide" },
+	{ "x2apic", set_x2apic, false, "show or hide" },
 	{ "poll", set_poll, false, "a duration from 1ms to 20ms" },
 	{ "escape", set_escape, false, "^A to ^_, a number to 255, or none" },
 	{ "exit-port", set_exit_port, false, "an I/O port" },
@@ -346,9 +403,26 @@ static const struct settings defaults = {
 	.tick_pit = TICK_SLEW,
 	.tick_rtc = TICK_SLEW,
 	.rtc_from_host = true,
+	.clocks = CLOCKS_ALL,
 	.poll_ns = POLL_LEAST_NS,
 	.escape = 0x1d,
 };
+
+/* clocks= and hv= are two words for the paravirtual clocks. Where only the former names them, the interface follows. */
+static void settle_clocks(struct parser *parser)
+{
+	struct settings *settings = parser->settings;
+
+	if (!settings->own_clocks)
+		return;
+	if (!settings->own_hv) {
+		settings->hv = clocks_interface(settings->clocks);
+	} else if (!clocks_fit(settings->clocks, settings->hv)) {
+		complain(parser, "clocks names a clock that hv has not, clocks is ignored", "hv", "pvclock with kvm or both, hyperv with hyperv or both");
+		settings->clocks = defaults.clocks;
+		settings->own_clocks = false;
+	}
+}
 
 void cmdline_parse(const char *text, struct settings *settings, void (*warn)(void *context, const char *line),
 		   void *context)
@@ -362,11 +436,12 @@ void cmdline_parse(const char *text, struct settings *settings, void (*warn)(voi
 		while (is_blank(*text))
 			text++;
 		if (!*text)
-			return;
+			break;
 		text = next_word(text, word, &fits);
 		if (fits)
 			take_word(&parser, word);
 		else
 			complain(&parser, "a word longer than 255 characters, ignored", word, "");
 	}
+	settle_clocks(&parser);
 }

@@ -6,6 +6,7 @@
 
 #include "timekeeping/rate.h"
 #include "timekeeping/tick.h"
+#include "vm/clocks.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,6 +35,14 @@ struct settings {
 	int64_t rtc_unix;              /* rtc=2025-01-01T00:00:00 or seconds since 1970 */
 	uint64_t mem_mib;              /* mem=        0: all of it */
 	bool hide_random;              /* rdrand=hide CPUID shows no RDRAND and RDSEED; default pass */
+	uint32_t clocks;               /* clocks=     enum clock_bits; all */
+	enum hv_interface hv;          /* hv=         kvm, or what clocks= needs */
+	bool own_clocks, own_hv;       /* clocks=, hv= were given */
+	bool hide_invariant;           /* tsc-invariant=hide  CPUID does not tell that the TSC never stops; default show */
+	bool hide_constant;            /* tsc-constant=hide   nor is the processor's model one that tells that it keeps its rate */
+	bool hide_tsc_adjust;          /* tsc-adjust=hide     no TSC_ADJUST */
+	bool hide_tsc_deadline;        /* tsc-deadline=hide   the local APIC's timer has no deadline mode */
+	bool hide_x2apic;              /* x2apic=hide         the local APIC is in memory only */
 	uint64_t poll_ns;              /* poll=       1 ms: how often a quiet console is looked at */
 	int escape;                    /* escape=^]   0..255; none: -1 */
 	uint16_t exit_port;            /* exit-port=  0: none */

@@ -28,7 +28,6 @@ struct cpuid_row {
 	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) | BIT(20) | BIT(22) | BIT(23) |      \
 	 BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
 #define LEAF_1_ECX_HYPERVISOR BIT(31)
-#define LEAF_1_ECX_RDRAND BIT(30)
 #define LEAF_1_ECX_OSXSAVE BIT(27)
 /* FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, MTRR, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2 */
 #define LEAF_1_EDX                                                                                            \
@@ -41,7 +40,6 @@ struct cpuid_row {
 	 BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(24) | BIT(26) | BIT(27) | BIT(28) | BIT(29) |     \
 	 BIT(30) | BIT(31))
 #define LEAF_7_EBX_TSC_ADJUST BIT(1)
-#define LEAF_7_EBX_RDSEED BIT(18)
 /* VBMI, UMIP, VBMI2, GFNI, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ, RDPID */
 #define LEAF_7_ECX \
 	(BIT(1) | BIT(2) | BIT(6) | BIT(8) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14) | BIT(22))
@@ -131,20 +129,6 @@ struct cpuid_regs cpuid_for_guest(uint32_t leaf, uint32_t subleaf, const struct 
 	if (leaf == 1 && guest_cr4 & CR4_OSXSAVE)
 		out.ecx |= LEAF_1_ECX_OSXSAVE;
 	return out;
-}
-
-bool cpuid_tells_tsc_rate(uint32_t leaf)
-{
-	return leaf == 0x15 || leaf == 0x40000010 || leaf == 0x80000007;
-}
-
-struct cpuid_regs cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs answer)
-{
-	if (leaf == 1)
-		answer.ecx &= ~LEAF_1_ECX_RDRAND;
-	else if (leaf == 7 && subleaf == 0)
-		answer.ebx &= ~LEAF_7_EBX_RDSEED;
-	return answer;
 }
 
 uint64_t cpuid_cr4_allowed(uint32_t leaf_1_ecx, uint32_t leaf_7_ebx, uint32_t leaf_7_ecx)

@@ -15,16 +15,6 @@ struct cpuid_regs {
  * "CPUID"; APM 3 appendix E). Pure. */
 struct cpuid_regs cpuid_for_guest(uint32_t leaf, uint32_t subleaf, const struct cpuid_regs *host, uint64_t guest_cr4);
 
-/* Whether the leaf says how fast the TSC is, or that it keeps its rate; it says nothing else. Where the guest's TSC does not go with guest time
- * (tsc=native) such a leaf reads as CPUID_NO_LEAF does, so that a guest that has kvm-clock takes that. */
-bool cpuid_tells_tsc_rate(uint32_t leaf);
-
-/* A leaf that the guest does not have: zeros. */
-#define CPUID_NO_LEAF 0x3u
-
-/* Takes RDRAND and RDSEED out of the answer to CPUID(leaf, subleaf). Pure. */
-struct cpuid_regs cpuid_hide_random(uint32_t leaf, uint32_t subleaf, struct cpuid_regs answer);
-
 /* The highest leaf of the leaf's range that the guest may ask for; a higher one reads as zeros. */
 uint32_t cpuid_limit(uint32_t leaf);
 

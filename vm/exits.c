@@ -134,10 +134,9 @@ static inline __attribute__((always_inline)) struct cpuid_regs guest_cpuid(uint3
 /* Where the guest's options change CPUID's answers. */
 static __attribute__((noinline)) struct cpuid_regs altered_cpuid(const struct machine *machine, uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
 {
-	bool untold = machine->line.stamped && cpuid_tells_tsc_rate(leaf);
-	struct cpuid_regs seen = guest_cpuid(untold ? CPUID_NO_LEAF : leaf, subleaf, guest_cr4);
+	bool invariant_asked = machine->hyperv.invariant_control & HV_EXPOSE_INVARIANT_TSC;
 
-	return machine->settings.hide_random ? cpuid_hide_random(leaf, subleaf, seen) : seen;
+	return cpuid_view_apply(&machine->cpuid, leaf, subleaf, guest_cpuid(leaf, subleaf, guest_cr4), invariant_asked);
 }
 
 static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
@@ -147,7 +146,7 @@ static void on_cpuid(struct machine *machine, const struct vcpu_exit *exit)
 	uint64_t cr4 = leaf == 1 ? machine->ops->get(&machine->vcpu, CR4) : 0;
 	struct cpuid_regs seen;
 
-	if (machine->alters_cpuid)
+	if (machine->cpuid.alters)
 		seen = altered_cpuid(machine, leaf, subleaf, cr4);
 	else
 		seen = guest_cpuid(leaf, subleaf, cr4);
@@ -353,15 +352,43 @@ static void on_xsetbv(struct machine *machine, const struct vcpu_exit *exit)
 		machine_advance(machine, exit);
 }
 
-/* No hypercall is offered. */
-static void on_hypercall(struct machine *machine, const struct vcpu_exit *exit)
+/* Hyper-V's answer to a guest that calls without the page that was meant for it: in RAX, or EDX:EAX in 32-bit code (TLFS 3.7). False: #UD. */
+static bool answer_as_hyperv(struct machine *machine)
+{
+	struct vcpu_mode mode;
+
+	machine->ops->get_mode(&machine->vcpu, &mode);
+	if (mode.cpl || !(mode.cr0 & CR0_PE))
+		return false;
+	machine->vcpu.registers.gpr[RAX] = HV_STATUS_INVALID_HYPERCALL_CODE;
+	if (!(mode.efer & EFER_LMA && mode.cs_attributes & SEGMENT_LONG))
+		machine->vcpu.registers.gpr[RDX] = 0;
+	return true;
+}
+
+static bool answer_as_kvm(struct machine *machine)
 {
 	int64_t error = machine_cpl(machine) ? -KVM_EPERM : -KVM_ENOSYS;
 
 	machine->vcpu.registers.gpr[RAX] = (uint64_t)error;
 	if (!(machine->ops->get(&machine->vcpu, EFER) & EFER_LMA))
 		machine->vcpu.registers.gpr[RAX] &= LOW_HALF;
-	machine_advance(machine, exit);
+	return true;
+}
+
+/* No hypercall is offered. A guest that is Hyper-V's has said so by its OS identity; without an interface the instruction is not there either. */
+static void on_hypercall(struct machine *machine, const struct vcpu_exit *exit)
+{
+	bool answered = false;
+
+	if (hyperv_calls_enabled(&machine->hyperv))
+		answered = answer_as_hyperv(machine);
+	else if (hv_is_kvm(machine->cpuid.hv))
+		answered = answer_as_kvm(machine);
+	if (answered)
+		machine_advance(machine, exit);
+	else
+		machine_raise(machine, VECTOR_UD, NO_ERROR_CODE);
 }
 
 /* Guest memory is coherent: there is nothing to write back, and INVD must not lose what others wrote. */

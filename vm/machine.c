@@ -25,6 +25,7 @@
 #define PANIC_EVENTS 32
 #define HIGH_MEMORY 0x100000ull
 #define FOUR_GIB (1ull << 32)
+#define CPUID_0_EBX_INTEL 0x756e6547u /* "Genu" */
 
 struct eventlog machine_log;
 
@@ -41,6 +42,7 @@ static void choose_engine(struct machine *machine, const struct virt_ops *ops)
 	struct refusal why;
 
 	machine->ops = ops;
+	machine->cpuid = cpuid_view_of(&machine->settings, cpuid(0, 0).ebx == CPUID_0_EBX_INTEL);
 	if (!ops->probe(&machine->features, &why))
 		message_refusal(&why);
 	ops->enable();
@@ -91,7 +93,9 @@ static void load_guest(struct machine *machine, const struct boot_info *boot)
 
 static void build_firmware(struct machine *machine)
 {
-	static const struct acpi_chips chips = { .pic = true, .pit = true, .rtc = true, .pmtimer = true, .uart = true };
+	uint32_t clocks = machine->settings.clocks;
+	struct acpi_chips chips = { .pic = true, .pit = clocks & CLOCK_PIT, .rtc = clocks & CLOCK_RTC, .pmtimer = clocks & CLOCK_PMTIMER,
+				    .uart = true };
 
 	guest_map_build_bios_area(&machine->ram);
 	acpi_tables_build(&machine->ram, &chips);
@@ -125,7 +129,11 @@ static void program_legacy_chips(struct machine *machine)
 		{ 0x43, 0x36 }, { 0x40, 0x00 }, { 0x40, 0x00 },
 	};
 
-	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
+	size_t count = sizeof writes / sizeof *writes;
+
+	if (!(machine->settings.clocks & CLOCK_PIT))
+		count -= 3;
+	for (size_t i = 0; i < count; i++)
 		bus_write_port(&machine->bus, writes[i].port, writes[i].value, 1, machine->now_ns);
 }
 
@@ -137,6 +145,19 @@ static int64_t choose_calendar(const struct machine *machine, const struct host_
 	if (!host->has_rtc)
 		message(309, "the host's clock shows no date: the guest starts at 1970-01-01 (set rtc=2025-01-01)");
 	return host->has_rtc ? host->rtc_unix : 0;
+}
+
+/* A clock that the guest is not to have is built as the others, for whoever asks it the time; but nothing leads to it. */
+static void remove_clocks(struct machine *machine, uint32_t clocks)
+{
+	if (!(clocks & CLOCK_PIT)) {
+		bus_remove_ports(&machine->bus, PIT_COUNTER_PORT);
+		bus_remove_ports(&machine->bus, PIT_SYSTEM_PORT);
+	}
+	if (!(clocks & CLOCK_RTC))
+		bus_remove_ports(&machine->bus, RTC_PORT_INDEX);
+	if (!(clocks & CLOCK_PMTIMER))
+		pmtimer_remove_timer(&machine->pmtimer, &machine->bus);
 }
 
 static void build_devices(struct machine *machine, int64_t unix_at_zero)
@@ -151,9 +172,11 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);
 	reset_init(&machine->reset, &machine->bus, &requests);
 	pvclock_init(&machine->pvclock, &machine->ram, unix_at_zero);
+	hyperv_init(&machine->hyperv, &machine->ram, machine->cpuid.hyperv_features);
 	msr_reset(&machine->msrs);
 	tick_set_policy(&machine->pit.tick, machine->settings.tick_pit);
 	tick_set_policy(&machine->rtc.tick, machine->settings.tick_rtc);
+	remove_clocks(machine, machine->settings.clocks);
 }
 
 /* The next command of do= waits in the event queue. */

@@ -6,6 +6,7 @@
 
 #include "boot/boot_info.h"
 #include "devices/bus.h"
+#include "devices/hyperv.h"
 #include "devices/irq.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
@@ -19,6 +20,7 @@
 #include "vm/cmdline.h"
 #include "vm/console.h"
 #include "vm/control.h"
+#include "vm/cpuid_view.h"
 #include "vm/guest_map.h"
 #include "vm/msr.h"
 #include "vm/test_hooks.h"
@@ -50,6 +52,7 @@ struct machine {
 	const struct virt_ops *ops;
 	struct virt_features features;
 	struct settings settings;
+	struct cpuid_view cpuid; /* what the settings make of CPUID */
 	struct vcpu vcpu;
 
 	struct line line;
@@ -69,6 +72,7 @@ struct machine {
 	struct rtc rtc;
 	struct pmtimer pmtimer;
 	struct pvclock pvclock;
+	struct hyperv hyperv;
 	struct reset reset;
 	struct uart uart;
 	struct msr_state msrs;
@@ -82,7 +86,6 @@ struct machine {
 
 	bool paused;          /* by the operator: the line's rate is 0, `rate` waits */
 	unsigned withheld;    /* why the guest does not get the processor: enum withheld bits */
-	bool alters_cpuid;    /* tsc=native or rdrand=hide takes something from CPUID's answers */
 	bool halted;          /* the guest waits in HLT */
 	bool dead_halt_told;
 	bool window;          /* the engine was asked to tell when the guest can take an interrupt */

@@ -15,6 +15,7 @@
 #define EFER_FFXSR (1ull << 14)
 #define CR0_PG (1ull << 31)
 #define CPUID_8000_0001_EDX_FFXSR (1u << 25)
+#define CPUID_7_EBX_TSC_ADJUST (1u << 1)
 
 #define MTRR_CAP (1u << 10 | 1u << 8 | MSR_VARIABLE_MTRRS) /* write-combining, fixed ranges */
 #define MTRR_DEFAULT_BITS 0xcffull
@@ -49,9 +50,22 @@ static bool refuse_write(struct machine *machine, uint32_t msr, uint64_t value)
 	return false;
 }
 
+/* Whether leaf 7 EBX tells of TSC_ADJUST. */
+static bool has_tsc_adjust(const struct machine *machine)
+{
+	return !(machine->cpuid.hidden_7_ebx & CPUID_7_EBX_TSC_ADJUST);
+}
+
+static bool has_tsc(const struct machine *machine)
+{
+	return machine->settings.clocks & CLOCK_TSC;
+}
+
 static bool read_tsc(struct machine *machine, uint32_t msr, uint64_t *value)
 {
 	(void)msr;
+	if (!has_tsc(machine))
+		return false;
 	*value = machine_guest_tsc(machine);
 	machine_trace(machine, TRACE_TSC, *value, 0);
 	return true;
@@ -59,6 +73,8 @@ static bool read_tsc(struct machine *machine, uint32_t msr, uint64_t *value)
 
 static bool write_tsc(struct machine *machine, uint32_t msr, uint64_t value)
 {
+	if (!has_tsc(machine))
+		return false;
 	machine_trace(machine, TRACE_MSR, msr, value);
 	machine_move_tsc(machine, machine->tsc_adjust + value - machine_guest_tsc(machine));
 	return true;
@@ -68,25 +84,44 @@ static bool read_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t *val
 {
 	(void)msr;
 	*value = machine->tsc_adjust;
-	return true;
+	return has_tsc_adjust(machine);
 }
 
 static bool write_tsc_adjust(struct machine *machine, uint32_t msr, uint64_t value)
 {
+	if (!has_tsc_adjust(machine))
+		return false;
 	machine_trace(machine, TRACE_MSR, msr, value);
 	machine_move_tsc(machine, value);
 	return true;
 }
 
+static bool read_hyperv(struct machine *machine, uint32_t msr, uint64_t *value)
+{
+	return hyperv_read_msr(&machine->hyperv, msr, test_hooks_ns(TEST_CLOCK_HYPERV_MSR, machine->now_ns), value);
+}
+
+static bool write_hyperv(struct machine *machine, uint32_t msr, uint64_t value)
+{
+	return hyperv_write_msr(&machine->hyperv, msr, value);
+}
+
+static bool has_pvclock(const struct machine *machine)
+{
+	return machine->cpuid.kvm_features & KVM_FEATURE_CLOCKSOURCE;
+}
+
 static bool read_pvclock(struct machine *machine, uint32_t msr, uint64_t *value)
 {
-	return pvclock_read_msr(&machine->pvclock, msr, value);
+	return has_pvclock(machine) && pvclock_read_msr(&machine->pvclock, msr, value);
 }
 
 static bool write_pvclock(struct machine *machine, uint32_t msr, uint64_t value)
 {
 	struct pvclock_stamp stamp = machine_stamp(machine);
 
+	if (!has_pvclock(machine))
+		return false;
 	machine_trace(machine, TRACE_MSR, msr, value);
 	return pvclock_write_msr(&machine->pvclock, msr, value, &stamp);
 }
@@ -253,6 +288,9 @@ static const struct msr_row rows[] = {
 	{ 0x268, 0x26f, read_mtrr_fixed, write_mtrr_fixed },
 	{ 0x277, 0x277, read_pat, write_pat },
 	{ 0x2ff, 0x2ff, read_mtrr_default, write_mtrr_default },
+	{ HV_X64_MSR_GUEST_OS_ID, HV_X64_MSR_VP_INDEX, read_hyperv, write_hyperv },
+	{ HV_X64_MSR_TIME_REF_COUNT, HV_X64_MSR_APIC_FREQUENCY, read_hyperv, write_hyperv },
+	{ HV_X64_MSR_TSC_INVARIANT_CONTROL, HV_X64_MSR_TSC_INVARIANT_CONTROL, read_hyperv, write_hyperv },
 	{ 0x4b564d00, 0x4b564d01, read_pvclock, write_pvclock },
 	{ 0xc0000080, 0xc0000080, read_efer, write_efer },
 	{ 0xc0010010, 0xc0010010, read_zero, write_ignored },  /* SYSCFG */

@@ -81,7 +81,7 @@ struct trace {
 void trace_add(struct trace *trace, enum trace_kind kind, const uint64_t *values);
 
 /* The ports of PIT, RTC and PM timer, each access of which is recorded, and those of the PIC pair, only writes to which are: its masks decide
- * about ticks. All of these must have been claimed. */
+ * about ticks. A chip that the machine has not is not watched. */
 void trace_watch_ports(struct trace *trace, struct bus *bus);
 
 /* Each tick that falls due. */

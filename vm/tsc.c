@@ -15,7 +15,6 @@ void machine_start_line(struct machine *machine, uint64_t host_hz, uint64_t star
 		line_init_stamped(&machine->line, host_hz, machine->started_tsc, machine->rate);
 	else
 		line_init(&machine->line, host_hz, machine->features.multiplier, machine->started_tsc, machine->rate);
-	machine->alters_cpuid = native || machine->settings.hide_random;
 	machine_set_now(machine, machine->started_tsc);
 	machine_update_tsc(machine);
 }
@@ -78,4 +77,6 @@ void machine_move_tsc(struct machine *machine, uint64_t tsc_adjust)
 	machine->tsc_adjust = tsc_adjust;
 	machine_update_tsc(machine);
 	machine_write_stamp(machine);
+	if (!machine->line.stamped) /* else Hyper-V's counter has nothing to do with the TSC */
+		hyperv_move_tsc(&machine->hyperv, machine->now_ns, tsc_adjust);
 }

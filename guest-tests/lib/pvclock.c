@@ -7,13 +7,16 @@
 
 #define FEATURE_CLOCKSOURCE2 0x8u
 
+/* Behind another interface's leaves KVM's begin 100h higher. */
 bool pvclock_present(void)
 {
-	struct cpuid c = cpuid(0x40000000, 0);
+	for (uint32_t base = 0x40000000; base <= 0x40000100; base += 0x100) {
+		struct cpuid c = cpuid(base, 0);
 
-	if (c.ebx != 0x4B4D564B || c.ecx != 0x564B4D56 || c.edx != 0x4D)
-		return false;
-	return cpuid(0x40000001, 0).eax & FEATURE_CLOCKSOURCE2;
+		if (c.ebx == 0x4B4D564B && c.ecx == 0x564B4D56 && c.edx == 0x4D)
+			return cpuid(base + 1, 0).eax & FEATURE_CLOCKSOURCE2;
+	}
+	return false;
 }
 
 /* (ticks * mul) >> 32, from 32-bit halves: the high 64 bits of a 96-bit product. */

@@ -27,7 +27,7 @@ struct pvclock_wall {
 	uint32_t version, seconds, ns;
 };
 
-/* CPUID 40000000h says "KVMKVMKVM" and 40000001h the clock. */
+/* CPUID 40000000h or 40000100h says "KVMKVMKVM", and the next leaf the clock. */
 bool pvclock_present(void);
 
 /* System time in ns by a page and the TSC now, by the version protocol. */
