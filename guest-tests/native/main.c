@@ -40,18 +40,19 @@ static uint64_t read_clock(void)
 	return now;
 }
 
-/* The PM timer's value lies between those of the clock before and after it: both count guest time from its 0. */
+/* The PM timer's value lies between those of the clock before and after it: both count guest time from its 0. Where so much time has
+ * passed between them that the timer came round, as on a bed that is held up at a rate of 65000, any value would be right. */
 static void compare_with_pm_timer(void)
 {
-	uint64_t before = read_clock(), after;
+	uint64_t before = read_clock(), least, most;
 	uint32_t ticks = pm_timer_read(), mask = acpi.pm_timer_32bit ? 0xFFFFFFFFu : 0xFFFFFFu;
-	uint32_t least, most;
 
-	after = read_clock();
-	least = (uint32_t)ticks_floor(before, PM_TIMER_HZ) & mask;
-	most = (uint32_t)ticks_floor(after, PM_TIMER_HZ) & mask;
+	least = ticks_floor(before, PM_TIMER_HZ);
+	most = ticks_floor(read_clock(), PM_TIMER_HZ);
+	if (most - least >= mask)
+		return;
 	seen.brackets++;
-	seen.apart += ((ticks - least) & mask) > ((most - least) & mask);
+	seen.apart += ((ticks - (uint32_t)least) & mask) > most - least;
 }
 
 /* Notes whether the page was written anew since, and how old it was. */
