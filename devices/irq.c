@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt lines: a table from devices to the controller, and back for acceptance. */
+ * Interrupt lines: a table from devices to the controllers, and back for acceptance. */
 #include "devices/irq.h"
 
 #include "base/assert.h"
+
+#include <stddef.h>
 
 void irq_claim(struct irq_router *router, unsigned irq, void *device, void (*accepted)(void *device, uint64_t now_ns))
 {
@@ -13,20 +15,34 @@ void irq_claim(struct irq_router *router, unsigned irq, void *device, void (*acc
 
 void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip)
 {
-	ASSERT(chip->set && chip->masked);
-	router->chip = *chip;
+	ASSERT(router->chip_count < IRQ_CHIPS && chip->set && chip->masked && chip->lines <= IRQ_LINES);
+	router->chips[router->chip_count++] = *chip;
 }
 
 void irq_set(struct irq_router *router, unsigned irq, bool level)
 {
-	ASSERT(irq < IRQ_LINES && router->chip.set);
-	router->chip.set(router->chip.chip, irq, level);
+	uint32_t bit = 1u << irq;
+
+	ASSERT(irq < IRQ_LINES && router->chip_count);
+	if (level) {
+		if (!(router->levels & bit))
+			router->sources[irq].taker = NULL;
+		router->levels |= bit;
+	} else {
+		router->levels &= ~bit;
+	}
+	for (const struct irq_chip *chip = router->chips; chip < router->chips + router->chip_count; chip++)
+		if (irq < chip->lines)
+			chip->set(chip->chip, irq, level);
 }
 
 bool irq_masked(const struct irq_router *router, unsigned irq)
 {
-	ASSERT(irq < IRQ_LINES && router->chip.masked);
-	return router->chip.masked(router->chip.chip, irq);
+	ASSERT(irq < IRQ_LINES && router->chip_count);
+	for (const struct irq_chip *chip = router->chips; chip < router->chips + router->chip_count; chip++)
+		if (irq < chip->lines && !chip->masked(chip->chip, irq))
+			return false;
+	return true;
 }
 
 void irq_accepted(struct irq_router *router, unsigned irq, uint64_t now_ns)
@@ -37,4 +53,15 @@ void irq_accepted(struct irq_router *router, unsigned irq, uint64_t now_ns)
 	source = &router->sources[irq];
 	if (source->accepted)
 		source->accepted(source->device, now_ns);
+}
+
+void irq_taken(struct irq_router *router, const void *chip, unsigned irq, uint64_t now_ns)
+{
+	struct irq_source *source = &router->sources[irq];
+
+	ASSERT(irq < IRQ_LINES);
+	if (!source->taker)
+		source->taker = chip;
+	if (source->taker == chip)
+		irq_accepted(router, irq, now_ns);
 }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Interrupt lines between devices and interrupt controllers. A device drives its line and is told when its
- * interrupt was accepted; it knows no controller. IRQ numbers are the ISA ones, 0 to 15 (GSIs later). */
+ * Interrupt lines between devices and interrupt controllers. A device drives its line and is told when its interrupt was accepted; it knows
+ * no controller. Lines 0 to 15 are the ISA bus's IRQs, which both the 8259A pair and the IOAPIC have; 16 to 23 go to the IOAPIC alone. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define IRQ_LINES 16
+#define IRQ_LINES 24
+#define IRQ_ISA_LINES 16
+#define IRQ_CHIPS 2
 
 struct irq_chip {
 	void *chip;
+	unsigned lines; /* the lines below this are wired to it */
 	void (*set)(void *chip, unsigned irq, bool level);
 	bool (*masked)(const void *chip, unsigned irq); /* can no interrupt of this line get through now? */
 };
@@ -18,23 +21,38 @@ struct irq_chip {
 struct irq_source {
 	void *device;
 	void (*accepted)(void *device, uint64_t now_ns);
+	const void *taker; /* the controller that delivered the interrupt of the last rise; NULL: none has yet */
 };
 
 struct irq_router {
-	struct irq_chip chip;
+	struct irq_chip chips[IRQ_CHIPS];
+	unsigned chip_count;
+	uint32_t levels; /* of the lines */
 	struct irq_source sources[IRQ_LINES];
 };
+
+/* The global system interrupt (ACPI 6.5, 5.2.13), which is the IOAPIC's pin, of a line. IRQ 0 is at 2, where the 8259A pair has its cascade;
+ * line 2 does not exist. */
+static inline unsigned irq_gsi(unsigned irq)
+{
+	return irq == 0 ? 2 : irq;
+}
 
 /* Called by a device at its initialisation: whom to tell of accepted interrupts. accepted may be NULL. */
 void irq_claim(struct irq_router *router, unsigned irq, void *device, void (*accepted)(void *device, uint64_t now_ns));
 
-/* Called by the controller at its initialisation. */
+/* Called by a controller at its initialisation. */
 void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip);
 
 /* A device drives its line. */
 void irq_set(struct irq_router *router, unsigned irq, bool level);
 
+/* Whether no controller would let an interrupt of the line through now. */
 bool irq_masked(const struct irq_router *router, unsigned irq);
 
-/* The controller delivered the interrupt to the processor. */
+/* A controller, the context of its struct irq_chip, delivered an interrupt of the line to the processor. Where several controllers deliver the
+ * same rise of a line, the device is told by the first of them alone. */
+void irq_taken(struct irq_router *router, const void *chip, unsigned irq, uint64_t now_ns);
+
+/* The device's interrupt was accepted. */
 void irq_accepted(struct irq_router *router, unsigned irq, uint64_t now_ns);

@@ -66,6 +66,12 @@ bool lapic_is_enabled(const struct lapic *lapic)
 	return lapic->base & LAPIC_BASE_ENABLE && lapic->svr & LAPIC_SVR_ENABLE;
 }
 
+void lapic_tell_enabled(const struct lapic *lapic)
+{
+	if (lapic_is_enabled(lapic) && lapic->hooks.enabled)
+		lapic->hooks.enabled(lapic->hooks.context);
+}
+
 /* Errors. */
 
 /* An error interrupt whose own vector is illegal is one more error, and no further interrupt. */
@@ -396,6 +402,7 @@ bool lapic_write_base(struct lapic *lapic, uint64_t value)
 	else if (value & LAPIC_BASE_X2APIC)
 		lapic->ldr = LAPIC_X2APIC_LDR;
 	lapic_pins_changed(lapic);
+	lapic_tell_enabled(lapic);
 	return true;
 }
 

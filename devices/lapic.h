@@ -24,13 +24,15 @@ enum lapic_lvt { LAPIC_LVT_TIMER, LAPIC_LVT_THERMAL, LAPIC_LVT_PERFORMANCE, LAPI
 /* What goes to the processor besides vectors. */
 enum lapic_signal { LAPIC_NMI, LAPIC_INIT };
 
-/* Whom the APIC tells. All are called from within its own functions, with its state complete; none may be NULL. */
+/* Whom the APIC tells. All are called from within its own functions, with its state complete; the first four may not be NULL. */
 struct lapic_hooks {
 	void *context;
 	void (*accepted)(void *context, uint8_t vector, uint64_t now_ns); /* the processor took it, of whichever source */
 	void (*eoi)(void *context, uint8_t vector, uint64_t now_ns); /* broadcast: the end of a level-triggered one */
 	void (*signal)(void *context, enum lapic_signal signal);
 	void (*tpr_changed)(void *context, uint8_t tpr); /* by the guest's write to the register, or by reset: not by lapic_set_tpr */
+	void (*follow_tpr)(void *context); /* before the TPR or what hangs on it is read: the processor may have another one, see lapic_set_tpr */
+	void (*enabled)(void *context);    /* interrupts that it did not take before it takes now */
 };
 
 /* 256 bits, and which of their words are not 0. */

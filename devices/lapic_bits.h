@@ -41,6 +41,9 @@ void lapic_error(struct lapic *lapic, uint32_t error);
 /* The LVT of a pin, or MSR 1Bh, has changed. */
 void lapic_pins_changed(struct lapic *lapic);
 
+/* MSR 1Bh or the SVR was written: whoever waits for the APIC is told where it is enabled. */
+void lapic_tell_enabled(const struct lapic *lapic);
+
 /* Sends what the ICR says. */
 void lapic_send(struct lapic *lapic);
 void lapic_send_self(struct lapic *lapic, uint8_t vector);

@@ -48,6 +48,12 @@ static uint32_t read_vectors(struct lapic *lapic, unsigned reg, uint64_t now_ns)
 	return reg < IRR ? lapic->tmr.words[reg - TMR] : lapic->irr.words[reg - IRR];
 }
 
+static void follow_tpr(const struct lapic *lapic)
+{
+	if (lapic->hooks.follow_tpr)
+		lapic->hooks.follow_tpr(lapic->hooks.context);
+}
+
 static uint32_t read_register(struct lapic *lapic, unsigned reg, uint64_t now_ns)
 {
 	switch (reg) {
@@ -58,10 +64,13 @@ static uint32_t read_register(struct lapic *lapic, unsigned reg, uint64_t now_ns
 	case VERSION:
 		return VERSION_VALUE;
 	case TPR:
+		follow_tpr(lapic);
 		return lapic->tpr;
 	case APR:
+		follow_tpr(lapic);
 		return arbitration_priority(lapic);
 	case PPR:
+		follow_tpr(lapic);
 		return lapic->ppr;
 	case LDR:
 		return lapic->ldr;
@@ -99,8 +108,10 @@ static void write_svr(struct lapic *lapic, uint32_t value, uint64_t now_ns)
 {
 	lapic_timer_run_due(&lapic->timer, now_ns);
 	lapic->svr = value & SVR_WRITABLE;
-	if (lapic->svr & LAPIC_SVR_ENABLE)
+	if (lapic->svr & LAPIC_SVR_ENABLE) {
+		lapic_tell_enabled(lapic);
 		return;
+	}
 	for (unsigned i = 0; i < LAPIC_LVT_COUNT; i++)
 		lapic->lvt[i] |= LAPIC_LVT_MASKED;
 	lapic_pins_changed(lapic);

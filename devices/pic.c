@@ -101,12 +101,21 @@ static void drive(struct pic_chip *chip, unsigned ir, bool level)
 	}
 }
 
+static void drive_int(struct pic *pic, bool level)
+{
+	if (level == pic->pending)
+		return;
+	pic->pending = level;
+	if (pic->output.drive)
+		pic->output.drive(pic->output.context, level);
+}
+
 /* Brings INT up to date after a change in this chip. */
 static void update(struct pic *pic, const struct pic_chip *changed)
 {
 	if (changed->is_slave)
 		drive(&pic->chips[0], CASCADE_IR, request(changed) != NO_IR);
-	pic->pending = request(&pic->chips[0]) != NO_IR;
+	drive_int(pic, request(&pic->chips[0]) != NO_IR);
 }
 
 static void set_triggering(struct pic_chip *chip)
@@ -134,6 +143,8 @@ static bool pic_masked(const void *context, unsigned irq)
 {
 	const struct pic *pic = context;
 
+	if (pic->output.reaches && !pic->output.reaches(pic->output.context))
+		return true;
 	if (irq < 8)
 		return chip_masked(&pic->chips[0], irq);
 	return chip_masked(&pic->chips[1], irq % 8) || chip_masked(&pic->chips[0], CASCADE_IR);
@@ -188,7 +199,7 @@ static uint8_t acknowledge(struct pic *pic, unsigned index, unsigned *irq)
 static void tell_accepted(struct pic *pic, unsigned irq, uint64_t now_ns)
 {
 	if (irq != NO_IRQ && irq != CASCADE_IR)
-		irq_accepted(pic->router, irq, now_ns);
+		irq_taken(pic->router, pic, irq, now_ns);
 }
 
 uint8_t pic_acknowledge(struct pic *pic, uint64_t now_ns)
@@ -440,6 +451,11 @@ void pic_init(struct pic *pic, struct bus *bus, struct irq_router *router)
 	range = (struct port_range){ .first = ELCR_PORT, .last = ELCR_PORT + 1, .widest = 1, .device = pic,
 				     .read = elcr_read, .write = elcr_write };
 	bus_add_ports(bus, &range);
-	irq_attach_chip(router, &(struct irq_chip){ .chip = pic, .set = pic_set, .masked = pic_masked });
+	irq_attach_chip(router, &(struct irq_chip){ .chip = pic, .lines = IRQ_ISA_LINES, .set = pic_set, .masked = pic_masked });
 	pic_reset(pic);
+}
+
+void pic_connect(struct pic *pic, const struct pic_output *output)
+{
+	pic->output = *output;
 }

@@ -37,15 +37,26 @@ struct pic_chip {
 	bool poll;         /* the next read is an interrupt acknowledge */
 };
 
+/* Where INT goes: to a processor's LINT0 and to an IOAPIC. */
+struct pic_output {
+	void *context;
+	void (*drive)(void *context, bool level);    /* its level has changed */
+	bool (*reaches)(const void *context);        /* whether it interrupts a processor now, as far as they are concerned */
+};
+
 struct pic {
 	struct pic_chip chips[2]; /* master, slave */
 	bool pending;
 	uint64_t spurious;
 	struct irq_router *router;
+	struct pic_output output;
 };
 
 /* Claims the ports, becomes the router's chip, and resets. */
 void pic_init(struct pic *pic, struct bus *bus, struct irq_router *router);
+
+/* Without it INT goes straight to the processor. */
+void pic_connect(struct pic *pic, const struct pic_output *output);
 
 /* The state in which a PC's firmware leaves the chips: cascaded, vectors 08h and 70h, edge triggered, everything
  * masked. The lines keep the levels at which the devices drive them. */

@@ -15,6 +15,7 @@ enum reset_kind {
 	RESET_KEYBOARD,  /* port 64h */
 	RESET_FAST,      /* port 92h */
 	RESET_TRIPLE_FAULT,
+	RESET_INIT,      /* an INIT from an APIC */
 };
 
 struct machine_requests {

@@ -82,16 +82,16 @@ void apic_init(const struct acpi_machine *acpi)
 	enable_lapic();
 	mask_pics();
 	mask_ioapics(acpi);
-	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-	lapic_write(LAPIC_TPR, 0);
-	lapic_write(LAPIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
+	lapic_write(APIC_LVT_TIMER, LVT_MASKED);
+	lapic_write(APIC_LVT_LINT0, LVT_MASKED);
+	lapic_write(APIC_TPR, 0);
+	lapic_write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
 }
 
 void lapic_end_unexpected(uint8_t vector)
 {
-	enum lapic_register isr = (enum lapic_register)(LAPIC_ISR + (vector >> 5) * 0x10u);
+	enum lapic_register isr = (enum lapic_register)(APIC_ISR + (vector >> 5) * 0x10u);
 
 	if (lapic_read(isr) & 1u << (vector & 31))
-		lapic_write(LAPIC_EOI, 0);
+		lapic_write(APIC_EOI, 0);
 }

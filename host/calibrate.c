@@ -142,7 +142,7 @@ static struct edge sample_lapic(void)
 
 	for (unsigned i = 0; i < EDGES; i++) {
 		edge.when.before = rdtsc_ordered();
-		edge.count = lapic_read(LAPIC_TIMER_CURRENT);
+		edge.count = lapic_read(APIC_TIMER_CURRENT);
 		edge.when.after = rdtsc_ordered();
 		if (!i || edge.when.after - edge.when.before < best.when.after - best.when.before)
 			best = edge;
@@ -152,8 +152,8 @@ static struct edge sample_lapic(void)
 
 static void start_lapic(void)
 {
-	lapic_write(LAPIC_TIMER_DIVIDE, 0x0b); /* by 1 */
-	lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+	lapic_write(APIC_TIMER_DIVIDE, 0x0b); /* by 1 */
+	lapic_write(APIC_TIMER_INITIAL, UINT32_MAX);
 }
 
 /* The APIC's timer takes the role of the fast counter's reference: ticks of it per second = ticks * tsc_hz /
@@ -239,7 +239,7 @@ void calibrate_machine(struct calibration *calibration, const struct acpi_machin
 		wait_span(rdtsc_ordered() - start);
 	}
 	lapic_end = sample_lapic();
-	lapic_write(LAPIC_TIMER_INITIAL, 0);
+	lapic_write(APIC_TIMER_INITIAL, 0);
 	calibration->tsc_hz = calibrate_pick(best);
 	calibration->lapic_hz = lapic_hz(&lapic_start, &lapic_end, calibration->tsc_hz);
 }

@@ -8,7 +8,7 @@ bits 64
 VECTOR_COUNT		equ 256
 STUB_BYTES		equ 16		; INTERRUPT_STUB_BYTES
 MSR_X2APIC_EOI		equ 0x80b
-LAPIC_EOI		equ 0xb0
+APIC_EOI		equ 0xb0
 
 extern interrupt_dispatch
 extern lapic_registers
@@ -74,7 +74,7 @@ align 16
 timer_entry_xapic:
 	push	rax
 	mov	rax, [lapic_registers]
-	mov	dword [rax + LAPIC_EOI], 0
+	mov	dword [rax + APIC_EOI], 0
 	pop	rax
 	iretq
 

@@ -50,8 +50,8 @@ void timer_init(uint64_t tsc_hz, uint64_t lapic_hz)
 	ratio = ((lapic_hz << RATIO_BITS) + tsc_hz - 1) / tsc_hz;
 	longest_tsc = ((uint64_t)UINT32_MAX << RATIO_BITS) / ratio;
 	interrupts_set_fast(VECTOR_TIMER, lapic_registers ? timer_entry_xapic : timer_entry_x2apic);
-	lapic_write(LAPIC_TIMER_DIVIDE, 0x0b);
-	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
+	lapic_write(APIC_TIMER_DIVIDE, 0x0b);
+	lapic_write(APIC_LVT_TIMER, VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
 	cpu_mfence(); /* SDM 3A 11.5.4.1: the mode must be set before the MSR is written */
 	timer_stop();
 }
@@ -67,7 +67,7 @@ static void arm_count(uint64_t deadline_host_tsc)
 		count = UINT32_MAX;
 	else
 		count = (left * ratio + ((1ull << RATIO_BITS) - 1)) >> RATIO_BITS;
-	lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)count);
+	lapic_write(APIC_TIMER_INITIAL, (uint32_t)count);
 }
 
 void timer_arm(uint64_t deadline_host_tsc)
@@ -83,5 +83,5 @@ void timer_stop(void)
 	if (has_deadline)
 		wrmsr(MSR_TSC_DEADLINE, 0);
 	else
-		lapic_write(LAPIC_TIMER_INITIAL, 0);
+		lapic_write(APIC_TIMER_INITIAL, 0);
 }

@@ -23,6 +23,7 @@ static const struct kind {
 	[LOG_FAULT] = { "fault", "vector", "rip", true },
 	[LOG_MEMORY_HOLE] = { "memory-hole", "gpa", "error", true },
 	[LOG_RESET] = { "reset", "value", NULL, true },
+	[LOG_APIC_SIGNAL] = { "apic-signal", "signal", NULL, false },
 	[LOG_ENDED] = { "ended", "status", NULL, true },
 };
 

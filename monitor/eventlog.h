@@ -23,6 +23,7 @@ enum eventlog_kind {
 	LOG_FAULT,
 	LOG_MEMORY_HOLE,
 	LOG_RESET,
+	LOG_APIC_SIGNAL, /* NMI, SMI, INIT */
 	LOG_ENDED,
 	LOG_KIND_COUNT,
 };

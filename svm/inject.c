@@ -55,23 +55,31 @@ bool svm_end_step(struct vcpu *vcpu, const struct vcpu_exit *exit)
 	return own && !breakpoints;
 }
 
-void svm_want_window(struct vcpu *vcpu, bool want)
+/* V_IRQ that is let through by that V_TPR's being lower than the priority (APM 2 15.21.2). QEMU without KVM compares by >= instead. */
+static uint64_t window_bits(const struct svm_vcpu *svm, unsigned priority)
 {
-	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
-	bool shadow = vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW;
+	if (priority >= PRIORITY_ANY_CR8)
+		return V_IRQ_ANY_TPR;
+	return VMCB_V_IRQ | VMCB_V_INTR_PRIO(svm->equal_priority_opens ? priority - 1 : priority);
+}
 
-	if (svm_of(vcpu)->queued)
+void svm_want_window(struct vcpu *vcpu, unsigned priority)
+{
+	struct svm_vcpu *svm = svm_of(vcpu);
+	struct vmcb *vmcb = svm->vmcb;
+
+	if (svm->queued)
 		return;
-	if (want && shadow && vcpu->registers.rflags & RFLAGS_IF && !svm_of(vcpu)->stepping) {
+	if (priority > svm_cr8(svm) && vmcb->interrupt_shadow & VMCB_INTERRUPT_SHADOW && vcpu->registers.rflags & RFLAGS_IF &&
+	    !svm->stepping) {
 		begin_step(vcpu);
-		want = false;
+		priority = 0;
 	}
-	if (want) {
-		vmcb->virtual_interrupt |= V_IRQ_ANY_TPR;
+	vmcb->virtual_interrupt &= ~V_IRQ_ANY_TPR;
+	vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_VINTR;
+	if (priority) {
+		vmcb->virtual_interrupt |= window_bits(svm, priority);
 		vmcb->intercept_misc1 |= VMCB_INTERCEPT_VINTR;
-	} else {
-		vmcb->virtual_interrupt &= ~V_IRQ_ANY_TPR;
-		vmcb->intercept_misc1 &= ~VMCB_INTERCEPT_VINTR;
 	}
 }
 

@@ -82,7 +82,7 @@ static void svm_enable(void)
 	wrmsr(MSR_VM_HSAVE_PA, host_hpa_of(frames_alloc(1)));
 	the_vcpu.vmcb = frames_alloc(1);
 	the_vcpu.vmcb_hpa = host_hpa_of(the_vcpu.vmcb);
-	the_vcpu.virtual_interrupts = is_tcg();
+	the_vcpu.virtual_interrupts = the_vcpu.equal_priority_opens = is_tcg();
 	the_vcpu.host_vmcb_hpa = host_hpa_of(frames_alloc(1));
 	__asm__ volatile("vmsave" : : "a"(the_vcpu.host_vmcb_hpa) : "memory");
 	npt_init();
@@ -197,6 +197,7 @@ static uint64_t svm_get(const struct vcpu *vcpu, enum control_register which)
 	case CR2: return vmcb->cr2;
 	case CR3: return vmcb->cr3;
 	case CR4: return vmcb->cr4;
+	case CR8: return svm_cr8(svm_of(vcpu));
 	case EFER: return vmcb->efer & ~EFER_SVME;
 	case DR6: return vmcb->dr6;
 	case DR7: return vmcb->dr7;
@@ -212,13 +213,14 @@ static void svm_set(struct vcpu *vcpu, enum control_register which, uint64_t val
 	struct vmcb *vmcb = svm_of(vcpu)->vmcb;
 
 	/* CR0.PG, CR4, EFER and the PAT change what the TLB may hold (APM 2 5.5.1). */
-	if (which != CR2 && which != DR6 && which != DR7)
+	if (which != CR2 && which != CR8 && which != DR6 && which != DR7)
 		vmcb->tlb_control = VMCB_TLB_FLUSH_ALL;
 	switch (which) {
 	case CR0: vmcb->cr0 = value; return;
 	case CR2: vmcb->cr2 = value; return;
 	case CR3: vmcb->cr3 = value; return;
 	case CR4: vmcb->cr4 = value; return;
+	case CR8: vmcb->virtual_interrupt = (vmcb->virtual_interrupt & ~VMCB_V_TPR) | (value & VMCB_V_TPR); return;
 	case EFER: vmcb->efer = value | EFER_SVME; return;
 	case DR6: vmcb->dr6 = value; return;
 	case DR7: vmcb->dr7 = value; return;

@@ -17,12 +17,18 @@ struct svm_vcpu {
 	bool step_had_trap_flag; /* what TF was before */
 	uint64_t step_rip, step_dr6; /* and where it was, and DR6 */
 	bool virtual_interrupts; /* external interrupts go in by V_IRQ: see svm/inject.c */
+	bool equal_priority_opens; /* the window is open where V_INTR_PRIO is V_TPR, too: see there */
 	bool queued;             /* one has, and the guest has not taken it yet */
 };
 
 static inline struct svm_vcpu *svm_of(const struct vcpu *vcpu)
 {
 	return vcpu->engine;
+}
+
+static inline unsigned svm_cr8(const struct svm_vcpu *svm)
+{
+	return svm->vmcb->virtual_interrupt & VMCB_V_TPR;
 }
 
 /* svm/entry.asm. Returns the host TSC right after the exit. */
@@ -42,7 +48,7 @@ void svm_decode_exit(const struct vmcb *vmcb, struct vcpu_exit *exit);
 
 /* svm/inject.c */
 bool svm_can_inject(const struct vcpu *vcpu);
-void svm_want_window(struct vcpu *vcpu, bool want);
+void svm_want_window(struct vcpu *vcpu, unsigned priority);
 void svm_inject(struct vcpu *vcpu, uint8_t vector);
 void svm_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 void svm_advance(struct vcpu *vcpu, unsigned bytes);

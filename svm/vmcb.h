@@ -45,6 +45,7 @@
 #define VMCB_TLB_FLUSH_ALL 1
 
 /* virtual_interrupt, offset 060h */
+#define VMCB_V_TPR 0xfull /* the guest's CR8 */
 #define VMCB_V_IRQ (1ull << 8)
 #define VMCB_V_INTR_PRIO(n) ((uint64_t)(n) << 16)
 #define VMCB_V_IGN_TPR (1ull << 20)

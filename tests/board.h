@@ -38,7 +38,7 @@ static inline bool board_masked(const void *chip, unsigned irq)
 
 static inline void board_init(struct board *board)
 {
-	struct irq_chip chip = { .chip = board, .set = board_set, .masked = board_masked };
+	struct irq_chip chip = { .chip = board, .lines = IRQ_LINES, .set = board_set, .masked = board_masked };
 
 	memset(board, 0, sizeof(*board));
 	irq_attach_chip(&board->router, &chip);

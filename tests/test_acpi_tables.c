@@ -19,13 +19,15 @@ static void *span(void *context, uint64_t gpa, uint64_t bytes)
 	return page;
 }
 
-#define CHIP_SETS 64
-#define NO_HPET 31
+#define CHIP_SETS 128
+#define NO_HPET 95
+#define APIC 64
 
 /* Bit by bit, in the order of the struct. */
 static struct acpi_chips chips_of(unsigned set)
 {
-	return (struct acpi_chips){ set & 1, set >> 1 & 1, set >> 2 & 1, set >> 3 & 1, set >> 4 & 1, set >> 5 & 1 };
+	return (struct acpi_chips){ set & 1, set >> 1 & 1, set >> 2 & 1, set >> 3 & 1, set >> 4 & 1, set >> 5 & 1,
+				     set >> 6 & 1 };
 }
 
 static void build(unsigned set)
@@ -154,6 +156,38 @@ static void the_fadt_agrees_with_the_chips(void **state)
 	}
 }
 
+/* Claim: the MADT is there with the APICs, and says how they are wired: pin 2 has IRQ 0, the SCI is level-triggered, LINT1 has the NMI. */
+static void the_madt_says_how_the_apics_are_wired(void **state)
+{
+	static const uint8_t entries[] = {
+		0, 8, 0, 0, 1, 0, 0, 0,
+		1, 12, 1, 0, 0x00, 0x00, 0xc0, 0xfe, 0, 0, 0, 0,
+		2, 10, 0, 0, 2, 0, 0, 0, 0, 0,
+		2, 10, 0, 9, 9, 0, 0, 0, 0xd, 0,
+		4, 6, 0xff, 0, 0, 1,
+	};
+
+	(void)state;
+	for (unsigned set = 0; set < CHIP_SETS; set++) {
+		const uint8_t *madt = NULL;
+
+		build(set);
+		for (unsigned i = 0; i < listed_count(); i++) {
+			const uint8_t *table = page + (get64(xsdt() + 36 + 8 * i) & 0xfff);
+
+			if (!memcmp(table, "APIC", 4))
+				madt = table;
+		}
+		assert_int_equal(madt != NULL, chips_of(set).apic);
+		if (!madt)
+			continue;
+		assert_int_equal(get32(madt + 36), 0xfee00000);
+		assert_int_equal(get32(madt + 40), chips_of(set).pic);
+		assert_int_equal(get32(madt + 4), 44 + sizeof entries);
+		assert_memory_equal(madt + 44, entries, sizeof entries);
+	}
+}
+
 static size_t count_in_dsdt(const char *what, size_t bytes)
 {
 	size_t found = 0;
@@ -253,7 +287,7 @@ static void need_iasl(void)
 /* Claim: iasl finds neither error nor warning nor remark, and what it disassembles is what was meant. */
 static void iasl_finds_no_fault(void **state)
 {
-	static const unsigned sets[] = { CHIP_SETS - 1, NO_HPET, 0, 16, 32 };
+	static const unsigned sets[] = { CHIP_SETS - 1, NO_HPET, 0, 16, 32, APIC };
 
 	(void)state;
 	need_iasl();
@@ -286,6 +320,7 @@ int main(void)
 		cmocka_unit_test(all_tables_are_found_and_sum_to_zero),
 		cmocka_unit_test(the_fadt_says_what_the_machine_is),
 		cmocka_unit_test(the_fadt_agrees_with_the_chips),
+		cmocka_unit_test(the_madt_says_how_the_apics_are_wired),
 		cmocka_unit_test(the_dsdt_has_a_device_for_each_chip),
 		cmocka_unit_test(iasl_finds_no_fault),
 		cmocka_unit_test(iasl_finds_a_fault),

@@ -33,9 +33,8 @@ static const struct {
 	{ 1, 0, 'c', BIT(3), "MONITOR" },
 	{ 1, 0, 'c', BIT(5) | BIT(6), "VMX, SMX" },
 	{ 1, 0, 'c', BIT(15), "PDCM" },
-	{ 1, 0, 'c', BIT(21) | BIT(24), "x2APIC, TSC deadline" },
 	{ 1, 0, 'd', BIT(7) | BIT(14), "MCE, MCA" },
-	{ 1, 0, 'd', BIT(9), "APIC" },
+	{ 6, 0, 'a', ~BIT(2), "thermal sensor, HWP, turbo" },
 	{ 1, 0, 'd', BIT(21) | BIT(22) | BIT(28), "DS, ACPI clock control, HTT" },
 	{ 1, 0, 'b', 0xff000000, "the host's APIC identifier" },
 	{ 4, 0, 'a', 0xffffc000, "other processors that share a cache" },
@@ -79,6 +78,8 @@ static void test_given(void **state)
 		struct cpuid_regs seen = cpuid_for_guest(1, 0, hosts[i], 0);
 
 		assert_true(seen.ecx & BIT(31));
+		assert_true(seen.ecx & BIT(21) && seen.ecx & BIT(24) && seen.edx & BIT(9)); /* x2APIC, TSC-deadline, APIC */
+		assert_int_equal(cpuid_for_guest(6, 0, hosts[i], 0).eax, BIT(2)); /* ARAT */
 		assert_int_equal(seen.ebx & 0xff0000, 0x10000);
 		assert_true(cpuid_for_guest(7, 0, hosts[i], 0).ebx & BIT(1));
 		seen = cpuid_for_guest(0x15, 0, hosts[i], 0);
@@ -117,7 +118,7 @@ static void test_passed(void **state)
 
 static void test_unknown_leaves(void **state)
 {
-	static const uint32_t leaves[] = { 3, 5, 6, 9, 0xa, 0xe, 0xf, 0x10, 0x12, 0x14, 0x16, 0x1f, 0x3fffffff, 0x40000002, 0x40000100, 0x4fffffff,
+	static const uint32_t leaves[] = { 3, 5, 9, 0xa, 0xe, 0xf, 0x10, 0x12, 0x14, 0x16, 0x1f, 0x3fffffff, 0x40000002, 0x40000100, 0x4fffffff,
 					   0x7fffffff, 0x80000009, 0x8000000a, 0x8000001e, 0x80000020, 0xffffffff };
 
 	(void)state;

@@ -40,6 +40,34 @@ static bool same(struct cpuid_regs a, struct cpuid_regs b)
 
 static const uint32_t starts[] = { 0, 0x40000000, 0x40000100, 0x80000000 };
 
+/* Off by MSR 1Bh the local APIC goes out of CPUID, and on again it is back; nothing else changes. */
+static void the_apic_follows_its_switch(void **state)
+{
+	struct cpuid_view view = view_of("", true);
+
+	(void)state;
+	assert_true(cpuid_view_has_apic(&view) && cpuid_view_has_x2apic(&view) && cpuid_view_has_tsc_deadline(&view));
+	for (int turn = 0; turn < 4; turn++) {
+		bool on = turn & 1;
+
+		cpuid_view_switch_apic(&view, on);
+		assert_true(on || view.alters);
+		for (uint32_t leaf = 0; leaf < 0x40; leaf++)
+			for (unsigned high = 0; high < 2; high++) {
+				struct cpuid_regs expected = everything;
+				uint32_t number = leaf | (high ? 0x80000000 : 0);
+
+				if (leaf == 1 && !on)
+					expected.edx &= ~BIT(9);
+				assert_true(same(cpuid_view_apply(&view, number, 0, everything, false), expected));
+			}
+	}
+	view = view_of("clocks=pit,tsc,pvclock", true);
+	assert_false(cpuid_view_has_apic(&view) || cpuid_view_has_x2apic(&view) || cpuid_view_has_tsc_deadline(&view));
+	view = view_of("x2apic=hide", true);
+	assert_true(cpuid_view_has_apic(&view) && !cpuid_view_has_x2apic(&view) && cpuid_view_has_tsc_deadline(&view));
+}
+
 static void without_options_nothing_changes(void **state)
 {
 	struct cpuid_view view = view_of("", true);
@@ -218,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_options_nothing_changes),
+		cmocka_unit_test(the_apic_follows_its_switch),
 		cmocka_unit_test(each_option_takes_its_bits),
 		cmocka_unit_test(the_model_tells_nothing_of_the_tsc),
 		cmocka_unit_test(kvm_is_the_table),

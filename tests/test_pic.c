@@ -14,7 +14,7 @@
 static struct bus bus;
 static struct irq_router router;
 static struct pic pic;
-static int accepted[IRQ_LINES];
+static int accepted[IRQ_ISA_LINES];
 static int last_accepted;
 static uint64_t accepted_ns;
 
@@ -54,7 +54,7 @@ static int set_up(void **state)
 	memset(accepted, 0, sizeof(accepted));
 	last_accepted = NONE;
 	pic_init(&pic, &bus, &router);
-	for (unsigned irq = 0; irq < IRQ_LINES; irq++)
+	for (unsigned irq = 0; irq < IRQ_ISA_LINES; irq++)
 		irq_claim(&router, irq, &accepted[irq], accept_of);
 	initialise(0x11, 0x01);
 	return 0;

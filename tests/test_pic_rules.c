@@ -14,7 +14,7 @@
 static struct bus bus;
 static struct irq_router router;
 static struct pic pic;
-static int devices[IRQ_LINES];
+static int devices[IRQ_ISA_LINES];
 static int last_accepted;
 
 static void accept_of(void *device, uint64_t now_ns)
@@ -42,7 +42,7 @@ static void initialise(uint8_t icw4)
 static int set_up(void **state)
 {
 	pic_init(&pic, &bus, &router);
-	for (unsigned irq = 0; irq < IRQ_LINES; irq++)
+	for (unsigned irq = 0; irq < IRQ_ISA_LINES; irq++)
 		irq_claim(&router, irq, &devices[irq], accept_of);
 	initialise(0x01);
 	return 0;

@@ -51,7 +51,7 @@ static int set_up(void **state)
 	memset(&bus, 0, sizeof(bus));
 	memset(&router, 0, sizeof(router));
 	memset(&queue, 0, sizeof(queue));
-	irq_attach_chip(&router, &(struct irq_chip){ .chip = NULL, .set = fake_set, .masked = fake_masked });
+	irq_attach_chip(&router, &(struct irq_chip){ .chip = NULL, .lines = IRQ_LINES, .set = fake_set, .masked = fake_masked });
 	line = masked = requested = false;
 	accepts = true;
 	edges = 0;

@@ -74,7 +74,7 @@ static struct vcpu_exit trap(void)
 static void begin_step(void)
 {
 	vmcb.interrupt_shadow = VMCB_INTERRUPT_SHADOW;
-	svm_want_window(&vcpu, true);
+	svm_want_window(&vcpu, PRIORITY_ANY_CR8);
 	assert_true(engine.stepping && vcpu.registers.rflags & TF);
 	assert_false(vmcb.virtual_interrupt & VMCB_V_IRQ);
 	vmcb.interrupt_shadow = 0; /* what a processor does that knows no shadow at VMRUN */
@@ -202,7 +202,7 @@ static void test_queued(void **state)
 	inject_queued(0x30);
 	svm_requeue(&vcpu); /* a host interrupt came first */
 	assert_true(engine.queued && vmcb.virtual_interrupt & VMCB_V_IRQ && !svm_can_inject(&vcpu));
-	for (int want = 0; want <= 1; want++) {
+	for (unsigned want = 0; want <= PRIORITY_ANY_CR8; want++) {
 		uint64_t before = vmcb.virtual_interrupt;
 
 		svm_want_window(&vcpu, want);
@@ -210,12 +210,39 @@ static void test_queued(void **state)
 	}
 	take_queued();
 	assert_false(svm_can_inject(&vcpu));
-	svm_want_window(&vcpu, true);
+	svm_want_window(&vcpu, PRIORITY_ANY_CR8);
 	assert_true(vmcb.virtual_interrupt & VMCB_V_IRQ && vmcb.intercept_misc1 & VMCB_INTERCEPT_VINTR);
 	svm_requeue(&vcpu); /* V_IRQ is set for the window */
 	assert_false(engine.queued);
 	vcpu.registers.rflags |= IF;
 	assert_true(svm_can_inject(&vcpu));
+}
+
+/* While CR8 holds an interrupt back, V_IRQ waits with its priority: no step, nothing of CR8 is lost, and QEMU's comparison is met. */
+static void test_window_by_priority(void **state)
+{
+	(void)state;
+	for (unsigned cr8 = 0; cr8 <= 15; cr8++)
+		for (unsigned priority = 0; priority <= PRIORITY_ANY_CR8; priority++)
+			for (int qemu = 0; qemu <= 1; qemu++) {
+				unsigned v_priority;
+
+				engine.equal_priority_opens = qemu;
+				vmcb.virtual_interrupt = VMCB_V_INTR_MASKING | cr8 | VMCB_V_INTR_PRIO(15) | VMCB_V_IGN_TPR;
+				vmcb.interrupt_shadow = priority <= cr8 ? VMCB_INTERRUPT_SHADOW : 0;
+				svm_want_window(&vcpu, priority);
+				v_priority = vmcb.virtual_interrupt >> 16 & 15;
+				assert_false(engine.stepping);
+				assert_int_equal(vmcb.virtual_interrupt & 0xff, cr8);
+				assert_true(vmcb.virtual_interrupt & VMCB_V_INTR_MASKING);
+				assert_int_equal(!!(vmcb.virtual_interrupt & VMCB_V_IRQ), priority != 0);
+				assert_int_equal(!!(vmcb.intercept_misc1 & VMCB_INTERCEPT_VINTR), priority != 0);
+				if (!priority)
+					continue;
+				assert_int_equal(!!(vmcb.virtual_interrupt & VMCB_V_IGN_TPR), priority == PRIORITY_ANY_CR8);
+				if (priority != PRIORITY_ANY_CR8)
+					assert_int_equal(qemu ? v_priority >= cr8 : v_priority > cr8, priority > cr8);
+			}
 }
 
 static void test_queued_and_exception(void **state)
@@ -288,6 +315,7 @@ int main(void)
 		cmocka_unit_test_setup(test_step_not_begun, set_up),
 		cmocka_unit_test_setup(test_injection, set_up),
 		cmocka_unit_test_setup(test_queued, set_up),
+		cmocka_unit_test_setup(test_window_by_priority, set_up),
 		cmocka_unit_test_setup(test_queued_and_exception, set_up),
 		cmocka_unit_test_setup(test_queued_meets_exit, set_up),
 		cmocka_unit_test_setup(test_memory_exits, set_up),

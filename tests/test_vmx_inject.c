@@ -22,6 +22,7 @@
 
 static uint64_t vmcs[FIELDS];
 static struct vmx_vcpu engine;
+static uint8_t virtual_apic[4096];
 static struct vcpu vcpu;
 
 uint64_t vmread(uint32_t field)
@@ -40,7 +41,8 @@ static int set_up(void **state)
 {
 	(void)state;
 	memset(vmcs, 0, sizeof vmcs);
-	engine = (struct vmx_vcpu){ 0 };
+	memset(virtual_apic, 0, sizeof virtual_apic);
+	engine = (struct vmx_vcpu){ .virtual_apic = virtual_apic };
 	vcpu = (struct vcpu){ .registers = { .rip = 0x1000, .rflags = 2 | IF }, .engine = &engine };
 	return 0;
 }
@@ -87,13 +89,27 @@ static void test_window(void **state)
 {
 	(void)state;
 	engine.primary = VMX_PRIMARY_HLT;
-	vmx_want_window(&vcpu, true);
+	vmx_want_window(&vcpu, PRIORITY_ANY_CR8);
 	assert_true(engine.changed);
 	assert_int_equal(engine.primary, VMX_PRIMARY_HLT | VMX_PRIMARY_WINDOW);
 	engine.changed = false;
-	vmx_want_window(&vcpu, false);
+	vmx_want_window(&vcpu, 0);
 	assert_true(engine.changed);
 	assert_int_equal(engine.primary, VMX_PRIMARY_HLT);
+}
+
+/* Either the window or the threshold, and the threshold never above CR8: the entry would fail. */
+static void test_window_by_priority(void **state)
+{
+	(void)state;
+	for (unsigned cr8 = 0; cr8 <= 15; cr8++)
+		for (unsigned priority = 0; priority <= PRIORITY_ANY_CR8; priority++) {
+			virtual_apic[VIRTUAL_APIC_TPR] = (uint8_t)(cr8 << 4);
+			vmx_want_window(&vcpu, priority);
+			assert_int_equal(!!(engine.primary & VMX_PRIMARY_WINDOW), priority > cr8);
+			assert_int_equal(engine.tpr_threshold, priority > cr8 ? 0 : priority);
+			assert_true(engine.tpr_threshold <= cr8);
+		}
 }
 
 static void test_advance(void **state)
@@ -228,6 +244,7 @@ static void test_control_registers(void **state)
 	struct vcpu_exit exit = decode(VMX_REASON_CR, 0x300, 0);
 
 	(void)state;
+	assert_int_equal(decode(VMX_REASON_TPR, 0, 0).kind, EXIT_TPR);
 	assert_true(exit.kind == EXIT_WRITE_CR && exit.cr.which == CR0);
 	exit = decode(VMX_REASON_CR, 0x4, 0);
 	assert_true(exit.kind == EXIT_WRITE_CR && exit.cr.which == CR4);
@@ -323,6 +340,7 @@ int main(void)
 		cmocka_unit_test_setup(test_raise, set_up),
 		cmocka_unit_test_setup(test_inject, set_up),
 		cmocka_unit_test_setup(test_window, set_up),
+		cmocka_unit_test_setup(test_window_by_priority, set_up),
 		cmocka_unit_test_setup(test_advance, set_up),
 		cmocka_unit_test_setup(test_advance_over_4_gib, set_up),
 		cmocka_unit_test_setup(test_requeue, set_up),

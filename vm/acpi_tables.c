@@ -6,10 +6,13 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "devices/ioapic.h"
+#include "devices/lapic.h"
 #include "devices/pmtimer.h"
 #include "devices/reset.h"
 #include "devices/rtc.h"
 #include "vm/aml.h"
+#include "vm/apic.h"
 #include "vm/bytes.h"
 
 /* Where in the page the roots and the FACS are, which wants 64 bytes' alignment (5.2.10), and where the other tables begin. */
@@ -92,6 +95,19 @@ enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x0a0, FACS = 0x140, FIRST_TABLE = 0x1
 #define GAS_ACCESS_BYTE 1
 #define GAS_ACCESS_WORD 2
 #define GAS_ACCESS_DWORD 3
+
+/* 5.2.12 */
+#define MADT_LAPIC_ADDRESS 36
+#define MADT_FLAGS 40
+#define MADT_ENTRIES 44
+#define MADT_REVISION 5
+#define MADT_PCAT_COMPAT 1u /* there is an 8259A pair, too */
+#define MADT_ENABLED 1u
+#define MADT_ALL_PROCESSORS 0xff
+#define MADT_BUS_ISA 0
+#define MADT_AS_BUS 0         /* polarity and trigger mode as usual on the bus: of ISA, edges, active high */
+#define MADT_HIGH_LEVEL 0xd   /* active high, level-triggered */
+#define LINT1 1
 
 #define HPET_GPA 0xfed00000u
 #define HPET_BYTES 0x400u
@@ -230,6 +246,58 @@ static void build_fadt(struct tables *tables)
 	list(tables);
 }
 
+static uint8_t *put_override(uint8_t *at, uint8_t irq, uint16_t flags)
+{
+	at[0] = 2;
+	at[1] = 10;
+	at[2] = MADT_BUS_ISA;
+	at[3] = irq;
+	put32(at + 4, irq_gsi(irq));
+	put16(at + 8, flags);
+	return at + at[1];
+}
+
+static uint8_t *put_processor(uint8_t *at)
+{
+	at[1] = 8; /* type 0, UID 0, APIC ID 0 */
+	put32(at + 4, MADT_ENABLED);
+	return at + at[1];
+}
+
+static uint8_t *put_ioapic(uint8_t *at)
+{
+	at[0] = 1;
+	at[1] = 12;
+	at[2] = APIC_IOAPIC_ID;
+	put32(at + 4, (uint32_t)IOAPIC_GPA);
+	return at + at[1];
+}
+
+/* The NMI of every processor: LINT1, as the bus has it. */
+static uint8_t *put_nmi(uint8_t *at)
+{
+	at[0] = 4;
+	at[1] = 6;
+	at[2] = MADT_ALL_PROCESSORS;
+	at[5] = LINT1;
+	return at + at[1];
+}
+
+static void build_madt(struct tables *tables)
+{
+	uint8_t *madt = tables->page + tables->next, *at = madt + MADT_ENTRIES;
+
+	put32(madt + MADT_LAPIC_ADDRESS, (uint32_t)LAPIC_PAGE_GPA);
+	put32(madt + MADT_FLAGS, tables->chips->pic ? MADT_PCAT_COMPAT : 0);
+	at = put_processor(at);
+	at = put_ioapic(at);
+	at = put_override(at, 0, MADT_AS_BUS);
+	at = put_override(at, PM_SCI_IRQ, MADT_HIGH_LEVEL);
+	at = put_nmi(at);
+	seal(madt, "APIC", MADT_REVISION, (size_t)(at - madt));
+	list(tables);
+}
+
 static void build_facs(uint8_t *facs)
 {
 	memcpy(facs, "FACS", 4);
@@ -282,5 +350,7 @@ void acpi_tables_build(const struct guest_ram *ram, const struct acpi_chips *chi
 	build_facs(tables.page + FACS);
 	build_dsdt(&tables);
 	build_fadt(&tables);
+	if (chips->apic)
+		build_madt(&tables);
 	build_roots(&tables);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The guest's ACPI tables (ACPI 6.4): RSDP, RSDT, XSDT, FADT, FACS, and a DSDT with S5 and the legacy devices.
+ * The guest's ACPI tables (ACPI 6.4): RSDP, RSDT, XSDT, FADT, FACS, MADT, and a DSDT with S5 and the legacy devices.
  * No MCFG: the machine has no such chip. Nothing of the host's tables is in them. */
 #pragma once
 
@@ -15,6 +15,7 @@
 /* What the machine has. A chip that it has not leaves no trace in the tables. */
 struct acpi_chips {
 	bool pic, pit, rtc, pmtimer, uart, hpet;
+	bool apic; /* both APICs */
 };
 
 /* Writes the tables at ACPI_TABLES_RSDP_GPA. */

@@ -109,6 +109,7 @@ void control_get_time(const struct machine *machine, struct control_time *time)
 	time->ended = machine->end != END_NOT;
 	add_ticks(time, "pit", pit_tick(&machine->pit));
 	add_ticks(time, "rtc", rtc_tick(&machine->rtc));
+	add_ticks(time, "lapic", lapic_tick(&machine->lapic));
 }
 
 void control_get_exits(const struct machine *machine, struct control_exits *exits)

@@ -28,11 +28,15 @@ struct cpuid_row {
 	(BIT(0) | BIT(1) | BIT(9) | BIT(12) | BIT(13) | BIT(17) | BIT(19) | BIT(20) | BIT(22) | BIT(23) |      \
 	 BIT(25) | BIT(26) | BIT(28) | BIT(29) | BIT(30))
 #define LEAF_1_ECX_HYPERVISOR BIT(31)
+#define LEAF_1_ECX_X2APIC BIT(21)
+#define LEAF_1_ECX_TSC_DEADLINE BIT(24)
+#define LEAF_1_EDX_APIC BIT(9)
 #define LEAF_1_ECX_OSXSAVE BIT(27)
 /* FPU, VME, DE, PSE, TSC, MSR, PAE, CX8, SEP, MTRR, PGE, CMOV, PAT, PSE36, CLFSH, MMX, FXSR, SSE, SSE2 */
 #define LEAF_1_EDX                                                                                            \
 	(BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(11) | BIT(12) | BIT(13) | \
 	 BIT(15) | BIT(16) | BIT(17) | BIT(19) | BIT(23) | BIT(24) | BIT(25) | BIT(26))
+#define LEAF_6_EAX_ARAT BIT(2) /* the local APIC's timer goes on in every idle state */
 /* FSGSBASE, BMI1, AVX2, FDP_EXCPTN_ONLY, SMEP, BMI2, ERMS, INVPCID, no FPU CS/DS, AVX512F, AVX512DQ, RDSEED, ADX, SMAP, IFMA,
  * CLFLUSHOPT, CLWB, AVX512PF, ER, CD, SHA, BW, VL */
 #define LEAF_7_EBX                                                                                               \
@@ -54,7 +58,7 @@ struct cpuid_row {
 /* SYSCALL, NX, MMXEXT, FFXSR, 1 GiB pages, RDTSCP, LM, 3DNOWEXT, 3DNOW */
 #define LEAF_80000001_EDX (BIT(11) | BIT(20) | BIT(22) | BIT(25) | BIT(26) | BIT(27) | BIT(29) | BIT(30) | BIT(31))
 /* the copies of leaf 1 that AMD has there: its bits 0-17, 23, 24 */
-#define LEAF_80000001_EDX_COPIES (LEAF_1_EDX & (0x3ffffu | BIT(23) | BIT(24)))
+#define LEAF_80000001_EDX_COPIES ((LEAF_1_EDX | LEAF_1_EDX_APIC) & (0x3ffffu | BIT(23) | BIT(24)))
 #define LEAF_80000007_EDX_INVARIANT_TSC BIT(8)
 #define LEAF_80000008_EBX_CLZERO BIT(0)
 
@@ -71,10 +75,12 @@ struct cpuid_row {
 
 static const struct cpuid_row rows[] = {
 	{ 0x0, ANY_SUBLEAF, { 0, ALL, ALL, ALL }, { LIMIT_BASIC, 0, 0, 0 } },
-	{ 0x1, ANY_SUBLEAF, { ALL, 0xff00, LEAF_1_ECX, LEAF_1_EDX }, { 0, BIT(16), LEAF_1_ECX_HYPERVISOR, 0 } },
+	{ 0x1, ANY_SUBLEAF, { ALL, 0xff00, LEAF_1_ECX, LEAF_1_EDX },
+	  { 0, BIT(16), LEAF_1_ECX_HYPERVISOR | LEAF_1_ECX_X2APIC | LEAF_1_ECX_TSC_DEADLINE, LEAF_1_EDX_APIC } },
 	{ 0x2, ANY_SUBLEAF, { ALL, ALL, ALL, ALL }, { 0 } },
 	/* one processor in the package, one to share each cache */
 	{ 0x4, ANY_SUBLEAF, { 0x3fff, ALL, ALL, ALL }, { 0 } },
+	{ 0x6, ANY_SUBLEAF, { 0 }, { LEAF_6_EAX_ARAT, 0, 0, 0 } },
 	{ 0x7, 0, { 1, LEAF_7_EBX, LEAF_7_ECX, LEAF_7_EDX }, { 0, LEAF_7_EBX_TSC_ADJUST, 0, 0 } },
 	{ 0x7, 1, { LEAF_7_1_EAX, 0, 0, 0 }, { 0 } },
 	{ 0xb, 0, { 0 }, { 0, 1, 0x100, 0 } },

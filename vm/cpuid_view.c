@@ -85,7 +85,7 @@ struct cpuid_regs cpuid_view_apply(const struct cpuid_view *view, uint32_t leaf,
 	switch (leaf) {
 	case 1:
 		answer.ecx &= ~view->hidden_1_ecx;
-		answer.edx &= ~view->hidden_1_edx;
+		answer.edx &= ~(view->hidden_1_edx | (view->apic_is_off ? LEAF_1_EDX_APIC : 0));
 		if (view->hides_constant)
 			answer.eax = (answer.eax & ~MODEL_MASK) | MODEL_NOT_CONSTANT;
 		break;
@@ -99,12 +99,33 @@ struct cpuid_regs cpuid_view_apply(const struct cpuid_view *view, uint32_t leaf,
 	case 0x15:
 		return view->hides_rate ? (struct cpuid_regs){ 0 } : answer;
 	case 0x80000001:
-		answer.edx &= ~view->hidden_80000001_edx;
+		answer.edx &= ~(view->hidden_80000001_edx | (view->apic_is_off ? LEAF_1_EDX_APIC : 0));
 		break;
 	case 0x80000007:
 		return view->hides_invariant || (view->waits_for_control && !invariant_asked) ? (struct cpuid_regs){ 0 } : answer;
 	}
 	return answer;
+}
+
+void cpuid_view_switch_apic(struct cpuid_view *view, bool on)
+{
+	view->apic_is_off = !on;
+	view->alters |= !on;
+}
+
+bool cpuid_view_has_apic(const struct cpuid_view *view)
+{
+	return !(view->hidden_1_edx & LEAF_1_EDX_APIC);
+}
+
+bool cpuid_view_has_x2apic(const struct cpuid_view *view)
+{
+	return !(view->hidden_1_ecx & LEAF_1_ECX_X2APIC);
+}
+
+bool cpuid_view_has_tsc_deadline(const struct cpuid_view *view)
+{
+	return !(view->hidden_1_ecx & LEAF_1_ECX_TSC_DEADLINE);
 }
 
 /* What goes with a clock that the guest has not. Leaf 80000001h of AMD's repeats bits of leaf 1 EDX. */

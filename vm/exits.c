@@ -48,6 +48,7 @@ const char *const machine_exit_names[EXIT_KIND_COUNT] = {
 	[EXIT_HOST_NMI] = "host-nmi",
 	[EXIT_DEADLINE] = "deadline",
 	[EXIT_WINDOW] = "interrupt-window",
+	[EXIT_TPR] = "tpr-threshold",
 	[EXIT_CPUID] = "cpuid",
 	[EXIT_HLT] = "hlt",
 	[EXIT_PORT] = "port",
@@ -116,7 +117,7 @@ static void on_window(struct machine *machine, const struct vcpu_exit *exit)
 {
 	(void)exit;
 	machine->window = false;
-	machine->ops->want_window(&machine->vcpu, false);
+	machine->ops->want_window(&machine->vcpu, 0);
 }
 
 static inline __attribute__((always_inline)) struct cpuid_regs guest_cpuid(uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
@@ -131,7 +132,7 @@ static inline __attribute__((always_inline)) struct cpuid_regs guest_cpuid(uint3
 	return cpuid_for_guest(leaf, subleaf, &host, guest_cr4);
 }
 
-/* Where the guest's options change CPUID's answers. */
+/* Where the guest's options, or the state of its local APIC, change CPUID's answers. */
 static __attribute__((noinline)) struct cpuid_regs altered_cpuid(const struct machine *machine, uint32_t leaf, uint32_t subleaf, uint64_t guest_cr4)
 {
 	bool invariant_asked = machine->hyperv.invariant_control & HV_EXPOSE_INVARIANT_TSC;
@@ -449,6 +450,7 @@ static void (*const handlers[EXIT_KIND_COUNT])(struct machine *machine, const st
 	[EXIT_HOST_NMI] = on_host_event,
 	[EXIT_DEADLINE] = on_host_event,
 	[EXIT_WINDOW] = on_window,
+	[EXIT_TPR] = on_window,
 	[EXIT_CPUID] = on_cpuid,
 	[EXIT_HLT] = on_hlt,
 	[EXIT_PORT] = on_port,

@@ -14,6 +14,7 @@
 #include "monitor/eventlog.h"
 #include "timekeeping/arith.h"
 #include "vm/acpi_tables.h"
+#include "vm/apic.h"
 #include "vm/load.h"
 #include "vm/memory.h"
 #include "vm/smbios.h"
@@ -95,7 +96,7 @@ static void build_firmware(struct machine *machine)
 {
 	uint32_t clocks = machine->settings.clocks;
 	struct acpi_chips chips = { .pic = true, .pit = clocks & CLOCK_PIT, .rtc = clocks & CLOCK_RTC, .pmtimer = clocks & CLOCK_PMTIMER,
-				    .uart = true };
+				    .uart = true, .apic = clocks & CLOCK_LAPIC };
 
 	guest_map_build_bios_area(&machine->ram);
 	acpi_tables_build(&machine->ram, &chips);
@@ -165,6 +166,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	struct machine_requests requests = { machine, machine_request };
 
 	pic_init(&machine->pic, &machine->bus, &machine->irqs);
+	apic_build(machine);
 	pit_init(&machine->pit, &machine->bus, &machine->irqs, &machine->events);
 	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
 	rtc_set_memory(&machine->rtc, ram_below_4g(&machine->map), ram_above_4g(&machine->map));

@@ -7,7 +7,9 @@
 #include "boot/boot_info.h"
 #include "devices/bus.h"
 #include "devices/hyperv.h"
+#include "devices/ioapic.h"
 #include "devices/irq.h"
+#include "devices/lapic.h"
 #include "devices/pic.h"
 #include "devices/pit.h"
 #include "devices/pmtimer.h"
@@ -68,6 +70,8 @@ struct machine {
 	struct bus bus;
 	struct irq_router irqs;
 	struct pic pic;
+	struct ioapic ioapic;
+	struct lapic lapic; /* the processor's own */
 	struct pit pit;
 	struct rtc rtc;
 	struct pmtimer pmtimer;
@@ -104,6 +108,7 @@ struct machine {
 	uint64_t exits[EXIT_KIND_COUNT];
 	uint64_t injections;
 	uint64_t refused_msrs;
+	uint64_t apic_signals; /* NMI, SMI and INIT from the APICs */
 };
 
 /* What happened lately (monitor/eventlog.h). */
@@ -126,6 +131,12 @@ _Noreturn void machine_run(struct machine *machine);
 static inline void machine_withhold(struct machine *machine, enum withheld why, bool withhold)
 {
 	machine->withheld = withhold ? machine->withheld | why : machine->withheld & ~(unsigned)why;
+}
+
+/* Whether a controller may have an interrupt for the processor: it has to be asked. */
+static inline bool machine_may_interrupt(const struct machine *machine)
+{
+	return pic_pending(&machine->pic) || machine->lapic.highest_irr > machine->lapic.highest_isr;
 }
 
 /* Moves "now" to host_tsc. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "host/cpu.h"
 #include "monitor/eventlog.h"
+#include "vm/apic.h"
 #include "vm/cpuid.h"
 #include "vm/machine.h"
 
@@ -277,6 +278,7 @@ static bool read_de_cfg(struct machine *machine, uint32_t msr, uint64_t *value)
 static const struct msr_row rows[] = {
 	{ 0x10, 0x10, read_tsc, write_tsc },
 	{ 0x11, 0x12, read_pvclock, write_pvclock },
+	{ 0x1b, 0x1b, apic_read_msr, apic_write_msr },
 	{ 0x3b, 0x3b, read_tsc_adjust, write_tsc_adjust },
 	{ 0x8b, 0x8b, read_zero, write_ignored }, /* microcode revision: WRMSR 0, CPUID, RDMSR is how it is read */
 	{ 0xfe, 0xfe, read_mtrr_cap, refuse_write },
@@ -288,6 +290,8 @@ static const struct msr_row rows[] = {
 	{ 0x268, 0x26f, read_mtrr_fixed, write_mtrr_fixed },
 	{ 0x277, 0x277, read_pat, write_pat },
 	{ 0x2ff, 0x2ff, read_mtrr_default, write_mtrr_default },
+	{ 0x6e0, 0x6e0, apic_read_msr, apic_write_msr },
+	{ 0x800, 0x8ff, apic_read_msr, apic_write_msr },
 	{ HV_X64_MSR_GUEST_OS_ID, HV_X64_MSR_VP_INDEX, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_TIME_REF_COUNT, HV_X64_MSR_APIC_FREQUENCY, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_TSC_INVARIANT_CONTROL, HV_X64_MSR_TSC_INVARIANT_CONTROL, read_hyperv, write_hyperv },

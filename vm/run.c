@@ -9,6 +9,7 @@
 #include "host/interrupts.h"
 #include "host/timer.h"
 #include "monitor/eventlog.h"
+#include "vm/apic.h"
 
 #define POLLS_PER_BED_CLOCK 200 /* four seconds at the most: its narrowest counter wraps within five */
 #define QUIET_POLLS 100 /* so many in a row without a byte, and the console is looked at less often */
@@ -106,26 +107,29 @@ static void wait(struct machine *machine)
 	read_now(machine, rdtsc() - machine->base_tsc);
 }
 
-/* Hands the guest the interrupt that its controller has, or asks to be told when the guest can take it. */
+static void inject(struct machine *machine)
+{
+	uint8_t vector = apic_acknowledge(machine);
+
+	machine->ops->inject(&machine->vcpu, vector);
+	machine->injections++;
+	machine->halted = false;
+	eventlog_add(&machine_log, LOG_INJECT, machine->now_ns, machine->host_tsc, vector, 0);
+}
+
+/* Hands the guest the interrupt that its controllers have, and asks to be told when it can take the next one. */
 static void offer_interrupt(struct machine *machine)
 {
-	bool want = false;
+	bool ready;
+	unsigned priority = apic_next_priority(machine, &ready);
 
-	if (pic_pending(&machine->pic)) {
-		if (machine->ops->can_inject(&machine->vcpu)) {
-			uint8_t vector = pic_acknowledge(&machine->pic, machine->now_ns);
-
-			machine->ops->inject(&machine->vcpu, vector);
-			machine->injections++;
-			machine->halted = false;
-			eventlog_add(&machine_log, LOG_INJECT, machine->now_ns, machine->host_tsc, vector, 0);
-		} else {
-			want = true;
-		}
+	if (ready && machine->ops->can_inject(&machine->vcpu)) {
+		inject(machine);
+		priority = machine_may_interrupt(machine) ? apic_next_priority(machine, &ready) : 0;
 	}
-	if (want || machine->window) {
-		machine->window = want;
-		machine->ops->want_window(&machine->vcpu, want);
+	if (priority || machine->window) {
+		machine->window = priority;
+		machine->ops->want_window(&machine->vcpu, priority);
 	}
 }
 
@@ -194,7 +198,7 @@ void machine_run(struct machine *machine)
 			wait(machine);
 			continue;
 		}
-		if (pic_pending(&machine->pic) || machine->window)
+		if (machine_may_interrupt(machine) || machine->window)
 			offer_interrupt(machine);
 		if (machine->halted)
 			wait(machine);

@@ -79,4 +79,5 @@ void machine_move_tsc(struct machine *machine, uint64_t tsc_adjust)
 	machine_write_stamp(machine);
 	if (!machine->line.stamped) /* else Hyper-V's counter has nothing to do with the TSC */
 		hyperv_move_tsc(&machine->hyperv, machine->now_ns, tsc_adjust);
+	lapic_tsc_moved(&machine->lapic, machine_guest_tsc(machine), machine->now_ns);
 }

@@ -23,7 +23,8 @@ struct segment_register {
 	uint16_t attributes; /* bits 0-7: type, S, DPL, P; 8-11: AVL, L, D/B, G (as in the VMCB) */
 };
 
-enum control_register { CR0, CR2, CR3, CR4, EFER, DR6, DR7, PAT, CONTROL_REGISTER_COUNT };
+/* CR8, the task priority, is 4 bits: those of the local APIC's TPR that count. */
+enum control_register { CR0, CR2, CR3, CR4, CR8, EFER, DR6, DR7, PAT, CONTROL_REGISTER_COUNT };
 
 /* What both engines keep of a vCPU between exits, in the order that the assembly entries know. rip is at the instruction that
  * caused the exit. */
@@ -37,6 +38,7 @@ enum vcpu_exit_kind {
 	EXIT_DEADLINE,       /* of set_deadline, where the processor has a timer for it */
 	EXIT_HOST_NMI,
 	EXIT_WINDOW,         /* the guest can take an interrupt now */
+	EXIT_TPR,            /* it has lowered CR8 below what was asked for, where that is told apart from EXIT_WINDOW */
 	EXIT_CPUID,
 	EXIT_HLT,
 	EXIT_PORT,
@@ -124,6 +126,9 @@ struct vcpu_tsc {
 
 #define NO_ERROR_CODE UINT32_MAX
 
+/* A priority class above all that CR8 can hold back. */
+#define PRIORITY_ANY_CR8 16u
+
 /* An engine. All functions but probe need a successful enable before. */
 struct virt_ops {
 	const char *name;
@@ -153,9 +158,11 @@ struct virt_ops {
 
 	void (*set_tsc)(struct vcpu *vcpu, const struct vcpu_tsc *tsc);
 
-	/* Whether the guest would take an external interrupt now; to be told of the first moment when it would; and giving it one. */
+	/* Whether the guest would take an external interrupt now, CR8 aside; to be told of the first moment when it would take one of that
+	 * priority class (1 to 15: the vector's upper 4 bits; PRIORITY_ANY_CR8; 0: not any more), to be said anew after each exit until then; and
+	 * giving it one. */
 	bool (*can_inject)(const struct vcpu *vcpu);
-	void (*want_window)(struct vcpu *vcpu, bool want);
+	void (*want_window)(struct vcpu *vcpu, unsigned priority);
 	void (*inject)(struct vcpu *vcpu, uint8_t vector);
 
 	/* An exception in the guest, at the instruction at rip. */

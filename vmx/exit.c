@@ -82,6 +82,9 @@ void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *
 	case VMX_REASON_WINDOW:
 		exit->kind = EXIT_WINDOW;
 		break;
+	case VMX_REASON_TPR:
+		exit->kind = EXIT_TPR;
+		break;
 	case VMX_REASON_CPUID:
 		exit->kind = EXIT_CPUID;
 		break;

@@ -23,14 +23,17 @@ bool vmx_can_inject(const struct vcpu *vcpu)
 	return vcpu->registers.rflags & RFLAGS_IF && !(vmx->interruptibility & SHADOW) && !(vmx->event & VMX_EVENT_VALID);
 }
 
-void vmx_want_window(struct vcpu *vcpu, bool want)
+/* The window does not look at CR8, so while that holds the interrupt back its threshold tells; it must not be above CR8 (SDM 3C 27.2.1.1). */
+void vmx_want_window(struct vcpu *vcpu, unsigned priority)
 {
 	struct vmx_vcpu *vmx = vmx_of(vcpu);
+	bool held = priority <= vmx_cr8(vmx);
 
-	if (want)
-		vmx->primary |= VMX_PRIMARY_WINDOW;
-	else
+	if (held)
 		vmx->primary &= ~VMX_PRIMARY_WINDOW;
+	else
+		vmx->primary |= VMX_PRIMARY_WINDOW;
+	vmx->tpr_threshold = held ? priority : 0;
 	vmx->changed = true;
 }
 

@@ -33,13 +33,15 @@
 #define TYPE_BITS 0xfu
 #define PAT_AT_RESET 0x0007040600070406ull
 
-static uint8_t virtual_apic_page[PAGE_BYTES] __attribute__((aligned(4096))); /* the guest's CR8 is in it */
+static uint8_t virtual_apic_page[PAGE_BYTES] __attribute__((aligned(4096)));
 
 void state_init_controls(struct vmx_vcpu *vmx, const struct vmx_controls *controls)
 {
 	uint64_t io_hpa = vmx_io_bitmaps_hpa();
 
 	vmx->secondary = controls->words[WORD_SECONDARY];
+	vmx->virtual_apic = virtual_apic_page;
+	vmx->virtual_apic[VIRTUAL_APIC_TPR] = 0;
 	vmwrite(VMCS_PIN_CONTROLS, controls->words[WORD_PIN]);
 	vmwrite(VMCS_PRIMARY_CONTROLS, controls->words[WORD_PRIMARY]);
 	vmwrite(VMCS_SECONDARY_CONTROLS, controls->words[WORD_SECONDARY]);
@@ -162,6 +164,7 @@ uint64_t state_get(const struct vcpu *vcpu, enum control_register which)
 	case CR2: return read_cr2();
 	case CR3: return vmread(VMCS_GUEST_CR3);
 	case CR4: return vmread(VMCS_CR4_SHADOW);
+	case CR8: return vmx_cr8(vmx_of(vcpu));
 	case EFER: return vmread(VMCS_GUEST_EFER);
 	case DR6: return read_dr6() | vmx_of(vcpu)->dr6_sets;
 	case DR7: return vmread(VMCS_GUEST_DR7);
@@ -220,6 +223,7 @@ void state_set(struct vcpu *vcpu, enum control_register which, uint64_t value)
 	case CR2: write_cr2(value); return;
 	case CR3: vmwrite(VMCS_GUEST_CR3, value); load_pdptes(); break;
 	case CR4: set_cr4(value); break;
+	case CR8: vmx_of(vcpu)->virtual_apic[VIRTUAL_APIC_TPR] = (uint8_t)(value << 4); return;
 	case EFER: set_efer(value); break;
 	case DR6: write_dr6(value); return;
 	case DR7: vmwrite(VMCS_GUEST_DR7, value); return;

@@ -129,6 +129,7 @@ static __attribute__((noinline)) void write_changed(struct vmx_vcpu *vmx)
 		vmwrite(VMCS_GUEST_INTERRUPTIBILITY, vmx->interruptibility);
 		vmwrite(VMCS_GUEST_PENDING_DEBUG, 0);
 	}
+	vmwrite(VMCS_TPR_THRESHOLD, vmx->tpr_threshold);
 	vmwrite(VMCS_ENTRY_EVENT, vmx->event);
 	if (vmx->event & VMX_EVENT_ERROR_CODE)
 		vmwrite(VMCS_ENTRY_ERROR_CODE, vmx->event_error);

@@ -13,21 +13,31 @@ extern const struct virt_ops vmx_ops;
 /* The engine's own part of a vCPU. Between exits these copies of VMCS fields count; the entry writes those that changed. */
 struct vmx_vcpu {
 	bool launched;
-	bool changed;                 /* one of the next five was, or an event waits */
+	bool changed;                 /* one of the next six was, or an event waits */
 	uint32_t primary;
 	uint32_t interruptibility;
 	uint64_t dr6_sets;            /* bits that the next entry sets in DR6 */
 	bool clears_gd;               /* and whether it clears DR7.GD */
+	uint32_t tpr_threshold;       /* an exit when the guest lowers CR8 below */
 	uint32_t event, event_error;  /* to be delivered by the next entry, where VMX_EVENT_VALID is set */
 	uint32_t secondary;
 	uint64_t rsp_written, rflags_written;
 	uint64_t deadline_host_tsc;   /* for the preemption timer, a whole number of its ticks */
+	uint8_t *virtual_apic;        /* the virtual-APIC page: the guest's CR8 is in it */
 	uint32_t instruction_error;   /* of an entry that failed at once (SDM 3C 31.4); 0: none */
 };
 
 static inline struct vmx_vcpu *vmx_of(const struct vcpu *vcpu)
 {
 	return vcpu->engine;
+}
+
+/* CR8 is bits 7 to 4 of VTPR (SDM 3C 30.1.1). */
+#define VIRTUAL_APIC_TPR 0x80
+
+static inline unsigned vmx_cr8(const struct vmx_vcpu *vmx)
+{
+	return vmx->virtual_apic[VIRTUAL_APIC_TPR] >> 4;
 }
 
 /* vmx/entry.asm. Returns the host TSC right after the exit. 0: VMLAUNCH or VMRESUME failed at once. */
@@ -51,7 +61,7 @@ void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *
 
 /* vmx/inject.c */
 bool vmx_can_inject(const struct vcpu *vcpu);
-void vmx_want_window(struct vcpu *vcpu, bool want);
+void vmx_want_window(struct vcpu *vcpu, unsigned priority);
 void vmx_inject(struct vcpu *vcpu, uint8_t vector);
 void vmx_raise(struct vcpu *vcpu, uint8_t vector, uint32_t error_code);
 void vmx_advance(struct vcpu *vcpu, unsigned bytes);

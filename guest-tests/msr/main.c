@@ -19,7 +19,6 @@ static const struct {
 	uint32_t msr;
 } denied[] = {
 	{ "P5_MC_ADDR", 0x00 },
-	{ "APIC_BASE", 0x1B },
 	{ "FEATURE_CONTROL", 0x3A },
 	{ "SPEC_CTRL", 0x48 },
 	{ "PRED_CMD", 0x49 },
@@ -27,7 +26,6 @@ static const struct {
 	{ "PLATFORM_INFO", 0xCE },
 	{ "ARCH_CAPABILITIES", 0x10A },
 	{ "VMX_BASIC", 0x480 },
-	{ "TSC_DEADLINE", 0x6E0 },
 	{ "x2APIC ID", 0x802 },
 	{ "x2APIC EOI", 0x80B },
 	{ "XSS", 0xDA0 },
