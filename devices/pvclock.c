@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define PHYSICAL_END (1ull << 52)
+#define NS_PER_SECOND 1000000000ull
 
 /* Also keeps the compiler from moving the writes: the guest must see version odd, then the rest, then version
  * even. */
@@ -63,7 +64,7 @@ static void write_time(struct pvclock *pvclock, const struct pvclock_stamp *stam
 
 static void write_wall(struct pvclock *pvclock)
 {
-	struct pvclock_wall wall = { .seconds = (uint32_t)pvclock->unix_at_zero };
+	struct pvclock_wall wall = { .seconds = (uint32_t)pvclock->unix_at_zero, .ns = pvclock->ns_at_zero };
 	uint8_t *to = pvclock->wall_clock_msr ? find_span(pvclock, pvclock->wall_clock_msr, sizeof(wall)) : NULL;
 
 	if (to)
@@ -84,6 +85,23 @@ void pvclock_init(struct pvclock *pvclock, const struct guest_ram *ram, int64_t 
 	memset(pvclock, 0, sizeof(*pvclock));
 	pvclock->ram = ram;
 	pvclock->unix_at_zero = unix_at_zero;
+}
+
+int64_t pvclock_unix(const struct pvclock *pvclock, uint64_t now_ns, uint32_t *ns)
+{
+	uint64_t into_ns = now_ns % NS_PER_SECOND + pvclock->ns_at_zero;
+
+	*ns = (uint32_t)(into_ns % NS_PER_SECOND);
+	return pvclock->unix_at_zero + (int64_t)(now_ns / NS_PER_SECOND + into_ns / NS_PER_SECOND);
+}
+
+void pvclock_set_unix(struct pvclock *pvclock, int64_t unix_seconds, uint32_t ns, uint64_t now_ns)
+{
+	uint32_t into_ns = (uint32_t)(now_ns % NS_PER_SECOND);
+	bool borrow = ns < into_ns;
+
+	pvclock->unix_at_zero = unix_seconds - (int64_t)(now_ns / NS_PER_SECOND) - borrow;
+	pvclock->ns_at_zero = ns + (borrow ? (uint32_t)NS_PER_SECOND : 0) - into_ns;
 }
 
 void pvclock_reset(struct pvclock *pvclock)

@@ -54,7 +54,7 @@ struct pvclock_time {
 struct pvclock_wall {
 	uint32_t version;
 	uint32_t seconds; /* since 1970, when system_time was 0; modulo 2^32 */
-	uint32_t ns;
+	uint32_t ns;      /* of that second */
 };
 
 _Static_assert(sizeof(struct pvclock_time) == 32 && sizeof(struct pvclock_wall) == 12, "the ABI's sizes");
@@ -65,7 +65,8 @@ struct pvclock_stamp pvclock_stamp_of(const struct line *line, uint64_t host_tsc
 
 struct pvclock {
 	const struct guest_ram *ram;
-	int64_t unix_at_zero;
+	int64_t unix_at_zero; /* the wall clock at guest time 0, and the ns of that second; before 1970 after a jump that goes back far enough */
+	uint32_t ns_at_zero;
 	uint64_t system_time_msr, wall_clock_msr; /* as the guest wrote them */
 	uint32_t version, wall_version;           /* of the last structure written; even */
 	bool stopped;                             /* GUEST_STOPPED is to be told */
@@ -74,6 +75,12 @@ struct pvclock {
 };
 
 void pvclock_init(struct pvclock *pvclock, const struct guest_ram *ram, int64_t unix_at_zero);
+
+/* The wall clock's date at now_ns: seconds since 1970, and the ns of that second. A jump is told to whoever registers the wall
+ * structure from then on, as Linux does each time that it asks for the date; what was registered before is not written again: its
+ * memory may serve something else by now. */
+int64_t pvclock_unix(const struct pvclock *pvclock, uint64_t now_ns, uint32_t *ns);
+void pvclock_set_unix(struct pvclock *pvclock, int64_t unix_seconds, uint32_t ns, uint64_t now_ns);
 
 /* Nothing is registered any more. */
 void pvclock_reset(struct pvclock *pvclock);

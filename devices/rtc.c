@@ -8,10 +8,10 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "timekeeping/calendar.h"
+#include "timekeeping/date.h"
 
 #define SECOND_NS 1000000000ull
 #define DAY_SECONDS 86400
-#define LAST_UNIX 253402300799 /* 9999-12-31T23:59:59Z */
 #define LEFT_NEVER UINT64_MAX
 #define ENABLES (RTC_B_PIE | RTC_B_AIE | RTC_B_UIE)
 #define DONT_CARE 0xc0 /* an alarm byte from here on matches always (MC146818A, "Alarm bytes") */
@@ -58,7 +58,7 @@ static int64_t clamp_unix(int64_t unix_seconds)
 {
 	if (unix_seconds < 0)
 		return 0;
-	return unix_seconds > LAST_UNIX ? LAST_UNIX : unix_seconds;
+	return unix_seconds > DATE_LAST_UNIX ? DATE_LAST_UNIX : unix_seconds;
 }
 
 /* The time in the bytes. What is too large carries over, as mktime does it: 31 February is 3 March, and 13h:75 is
@@ -74,7 +74,7 @@ __attribute__((noinline, cold)) static int64_t decode_time(const struct rtc *rtc
 	if (year < 1970)
 		return 0;
 	if (year > 9999)
-		return LAST_UNIX;
+		return DATE_LAST_UNIX;
 	return clamp_unix(calendar_to_unix(&first) + (decode(rtc, cmos[RTC_DAY]) - 1) * (int64_t)DAY_SECONDS +
 			  decode_hour(rtc, cmos[RTC_HOURS]) * 3600 + decode(rtc, cmos[RTC_MINUTES]) * 60 +
 			  decode(rtc, cmos[RTC_SECONDS]));
@@ -113,11 +113,14 @@ static uint64_t updates_by(const struct rtc *rtc, uint64_t now_ns)
 	return (now_ns - rtc->chain_ns + rtc->phase_ns) / SECOND_NS;
 }
 
+static uint64_t into_second_ns(const struct rtc *rtc, uint64_t now_ns)
+{
+	return (now_ns - rtc->chain_ns + rtc->phase_ns) % SECOND_NS;
+}
+
 static bool is_updating(const struct rtc *rtc, uint64_t now_ns)
 {
-	uint64_t into_ns = (now_ns - rtc->chain_ns + rtc->phase_ns) % SECOND_NS;
-
-	return is_counting(rtc) && into_ns >= SECOND_NS - RTC_UIP_NS;
+	return is_counting(rtc) && into_second_ns(rtc, now_ns) >= SECOND_NS - RTC_UIP_NS;
 }
 
 /* The period that register A selects, in 1/32768 s; 0: none (MC146818A, table 5). */
@@ -165,8 +168,8 @@ static int up_to(int want, int have, int round)
 	return want == ANY ? 0 : (want - have + round) % round;
 }
 
-/* In how many updates from unix_seconds on the alarm comes, 1 to 86400; or LEFT_NEVER. Found field by field: a
- * minute or an hour that has to be waited for begins with the lowest values below it. */
+/* In how many updates from unix_seconds on the alarm comes, 1 to 86400; or LEFT_NEVER, also where the calendar ends before.
+ * Found field by field: a minute or an hour that has to be waited for begins with the lowest values below it. */
 __attribute__((noinline, cold)) static uint64_t alarm_left(const struct rtc *rtc, int64_t unix_seconds)
 {
 	int start = (int)(unix_seconds % DAY_SECONDS), time = start + 1, wait;
@@ -184,7 +187,7 @@ __attribute__((noinline, cold)) static uint64_t alarm_left(const struct rtc *rtc
 	wait = up_to(alarm.hour, time / 3600 % 24, 24);
 	if (wait)
 		time = (time / 3600 + wait) * 3600 + least_minute * 60 + least_second;
-	return (uint64_t)(time - start);
+	return unix_seconds + time - start > DATE_LAST_UNIX ? LEFT_NEVER : (uint64_t)(time - start);
 }
 
 /* Flags, line and events. */
@@ -214,6 +217,8 @@ __attribute__((noinline, cold)) static void step(struct rtc *rtc, uint64_t passe
 	rtc->cmos[RTC_C] |= RTC_C_UF;
 	encode_time(rtc, after, step_weekday(rtc, after / DAY_SECONDS - before / DAY_SECONDS));
 	rtc->updates += passed;
+	if (before + (int64_t)passed > DATE_LAST_UNIX && rtc->ended)
+		rtc->ended(rtc->ended_context);
 }
 
 /* Does the updates that have ended since the last call. Leaves the line alone: true says that a flag may have been
@@ -408,7 +413,7 @@ void rtc_init(struct rtc *rtc, struct bus *bus, struct irq_router *router, struc
 	struct port_range range = { .first = RTC_PORT_INDEX, .last = RTC_PORT_DATA, .widest = 1, .device = rtc,
 				    .read = rtc_read, .write = rtc_write };
 
-	ASSERT(unix_at_zero >= 0 && unix_at_zero <= LAST_UNIX);
+	ASSERT(unix_at_zero >= 0 && unix_at_zero <= DATE_LAST_UNIX);
 	memset(rtc, 0, sizeof(*rtc));
 	rtc->router = router;
 	rtc->queue = queue;
@@ -465,4 +470,21 @@ int64_t rtc_unix(const struct rtc *rtc, uint64_t now_ns)
 	uint64_t passed = is_counting(rtc) ? updates_by(rtc, now_ns) - rtc->updates : 0;
 
 	return clamp_unix(decode_time(rtc) + (int64_t)passed);
+}
+
+uint32_t rtc_unix_ns(const struct rtc *rtc, uint64_t now_ns)
+{
+	return is_counting(rtc) ? (uint32_t)into_second_ns(rtc, now_ns) : 0;
+}
+
+bool rtc_set_unix(struct rtc *rtc, int64_t unix_seconds, uint64_t now_ns)
+{
+	ASSERT(unix_seconds >= 0 && unix_seconds <= DATE_LAST_UNIX);
+	if (!is_counting(rtc))
+		return false;
+	if (catch_up(rtc, now_ns))
+		drive_line(rtc);
+	encode_time(rtc, unix_seconds, 0);
+	schedule(rtc);
+	return true;
 }

@@ -4,7 +4,8 @@
  * the places where firmware keeps them. Ports 70h and 71h, IRQ 8. It runs in guest time.
  *
  * Left out: daylight saving (DSE is stored, as on the chips that dropped it), the square-wave pin, and time bases
- * other than the 32768 Hz crystal: with any DV but 010b the clock stands still. */
+ * other than the 32768 Hz crystal: with any DV but 010b the clock stands still. The calendar ends with the year 9999, as
+ * the century byte does, and stands there; updates go on, alarms come no more. */
 #pragma once
 
 #include "devices/bus.h"
@@ -73,6 +74,8 @@ struct rtc {
 	uint64_t phase_ns;     /* update n ends at chain_ns + n s - phase_ns */
 	uint64_t updates;      /* how many updates since chain_ns the time registers have in them, or have missed */
 	uint64_t periods;      /* how many periods since chain_ns have been looked at for PF */
+	void (*ended)(void *context); /* an update found the calendar at its end, where it stands; NULL at first */
+	void *ended_context;
 	bool line;
 	uint8_t index;
 	uint8_t cmos[128];     /* as the guest reads it, but for UIP and IRQF */
@@ -97,3 +100,12 @@ static inline const struct tick *rtc_tick(const struct rtc *rtc)
 
 /* What the calendar shows at now_ns, in seconds since 1970. */
 int64_t rtc_unix(const struct rtc *rtc, uint64_t now_ns);
+
+/* How far the calendar is into that second, in ns; 0 while the guest holds it. */
+uint32_t rtc_unix_ns(const struct rtc *rtc, uint64_t now_ns);
+
+/* Sets the calendar to unix_seconds (0 to DATE_LAST_UNIX) as a guest would that wrote the time bytes between two updates:
+ * the second goes on from where it is, no tick and no flag is set or lost, and an alarm comes when the new time reaches
+ * it, none for what was skipped. False: the guest holds its clock (SET, or the divider chain is stopped), as it does while
+ * it sets it itself; nothing changed. */
+bool rtc_set_unix(struct rtc *rtc, int64_t unix_seconds, uint64_t now_ns);

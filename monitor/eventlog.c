@@ -19,6 +19,7 @@ static const struct kind {
 	[LOG_PAUSE] = { "pause", NULL, NULL, false },
 	[LOG_RESUME] = { "resume", NULL, NULL, false },
 	[LOG_STALL] = { "stall", "host-ns", NULL, false },
+	[LOG_DATE] = { "date", "from-unix", "to-unix", false },
 	[LOG_REFUSED_MSR] = { "refused-msr", "msr", "write", true },
 	[LOG_FAULT] = { "fault", "vector", "rip", true },
 	[LOG_MEMORY_HOLE] = { "memory-hole", "gpa", "error", true },

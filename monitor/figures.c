@@ -6,13 +6,13 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "timekeeping/calendar.h"
+#include "timekeeping/date.h"
 
 #define DECIMALS 12 /* of a value in units of 10^-12 */
 #define SECOND_NS 1000000000ull
 #define MINUTE_NS (60 * SECOND_NS)
 #define HOUR_NS (60 * MINUTE_NS)
 #define DAY_NS (24 * HOUR_NS)
-#define LAST_DATE 253402300799 /* 9999-12-31T23:59:59Z */
 
 static uint64_t power_of_ten(unsigned exponent)
 {
@@ -102,7 +102,7 @@ size_t figure_date(char *out, size_t bytes, int64_t unix_seconds)
 {
 	struct calendar date;
 
-	if (unix_seconds < 0 || unix_seconds > LAST_DATE)
+	if (date_check(unix_seconds) != DATE_FINE)
 		return format(out, bytes, "%ld", unix_seconds);
 	calendar_from_unix(unix_seconds, &date);
 	return format(out, bytes, "%04d-%02d-%02dT%02d:%02d:%02dZ", date.year, date.month, date.day, date.hour,

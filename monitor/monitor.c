@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "monitor/figures.h"
+#include "timekeeping/date.h"
 #include "vm/quantity.h"
 
 #define SCREEN_COLUMNS 79
@@ -95,7 +96,7 @@ static enum monitor_result run_rate(struct monitor *monitor, const char *argumen
 	return MONITOR_DONE;
 }
 
-/* Why pause, resume or stall was refused. */
+/* Why pause, resume, stall or date was refused. */
 static enum monitor_result say_refused(struct monitor *monitor, const char *otherwise, const struct reply *reply)
 {
 	struct control_time time;
@@ -170,6 +171,44 @@ static enum monitor_result run_time(struct monitor *monitor, const char *argumen
 	say(reply, "bed clock   %s (%s)", figure, time.bed_name);
 	say(reply, "state       %s", state_text(&time));
 	show_ticks(&time, reply);
+	return MONITOR_DONE;
+}
+
+static enum monitor_result show_date(struct monitor *monitor, const struct reply *reply)
+{
+	struct control_date date;
+	char figure[FIGURE_BYTES];
+
+	control_get_date(monitor->machine, &date);
+	figure_date(figure, sizeof figure, date.rtc_unix);
+	say(reply, "calendar    %s (RTC)", figure);
+	figure_date(figure, sizeof figure, date.wall_unix);
+	say(reply, "wall clock  %s and %09u ns (kvm-clock)", figure, date.wall_ns);
+	return MONITOR_DONE;
+}
+
+static enum monitor_result run_date(struct monitor *monitor, const char *arguments, const struct reply *reply)
+{
+	struct control_date now;
+	enum date_fault fault;
+	int64_t unix_seconds;
+	char from[FIGURE_BYTES], to[FIGURE_BYTES];
+
+	if (!*arguments)
+		return show_date(monitor, reply);
+	control_get_date(monitor->machine, &now);
+	fault = date_move(arguments, now.rtc_unix, &unix_seconds);
+	if (fault == DATE_UNREADABLE)
+		return say_usage("date", reply);
+	if (fault != DATE_FINE) {
+		say(reply, "%s", date_fault_text(fault));
+		return MONITOR_REFUSED;
+	}
+	if (!control_set_date(monitor->machine, unix_seconds))
+		return say_refused(monitor, "the guest is setting its clock: try again", reply);
+	figure_date(from, sizeof from, now.rtc_unix);
+	figure_date(to, sizeof to, unix_seconds);
+	say(reply, "the calendar goes from %s to %s", from, to);
 	return MONITOR_DONE;
 }
 
@@ -301,6 +340,8 @@ static const struct command commands[] = {
 	{ "pause", "", "stop the guest and its time", "pause", run_pause },
 	{ "resume", "", "let a paused guest run on", "resume", run_resume },
 	{ "time", "", "guest time, calendar, real time and the timers' ticks", "time", run_time },
+	{ "date", "[DATE | +STEP | -STEP]", "the guest's calendar: reads, sets or moves it by y, mo, d, h, m or s",
+	  "date 2038-01-19, date +1mo, date -2h", run_date },
 	{ "exits", "", "how often the guest came to Foliot, and why", "exits", run_exits },
 	{ "stall", "DURATION", "withhold the processor while guest time goes on (for tests)", "stall 1.5ms",
 	  run_stall },

@@ -7,6 +7,7 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "monitor/figures.h"
+#include "timekeeping/date.h"
 #include "vm/quantity.h"
 
 #include <stdarg.h>
@@ -139,7 +140,7 @@ static void put_state(struct protocol *protocol, struct json_writer *writer)
 	json_write_bool(writer, "paused", time.paused);
 }
 
-/* Why pause, resume or stall was refused. */
+/* Why pause, resume, stall or date was refused. */
 static void fail_refused(struct protocol *protocol, struct answer *answer, const char *otherwise)
 {
 	struct control_time time;
@@ -216,6 +217,56 @@ static void run_exits(struct protocol *protocol, struct answer *answer)
 	for (size_t i = 0; i < exits.count; i++)
 		json_write_u64(writer, exits.kinds[i].name, exits.kinds[i].count);
 	json_write_close(writer, '}');
+}
+
+static void put_date(struct protocol *protocol, struct json_writer *writer)
+{
+	struct control_date date;
+	char figure[FIGURE_BYTES];
+
+	control_get_date(protocol->machine, &date);
+	figure_date(figure, sizeof figure, date.rtc_unix);
+	json_write_i64(writer, "calendar_unix", date.rtc_unix);
+	json_write_string(writer, "calendar", figure);
+	json_write_i64(writer, "wall_unix", date.wall_unix);
+	json_write_u64(writer, "wall_ns", date.wall_ns);
+}
+
+/* The date that the request asks for. */
+static enum date_fault read_date(struct protocol *protocol, int64_t *unix_seconds)
+{
+	const struct json_member *text = argument(protocol, "date"), *number = argument(protocol, "unix");
+	struct control_date now;
+
+	control_get_date(protocol->machine, &now);
+	if (text)
+		return number || text->kind != JSON_IS_STRING ? DATE_UNREADABLE : date_move(text->string, now.rtc_unix, unix_seconds);
+	if (number->kind != JSON_IS_INTEGER)
+		return DATE_UNREADABLE;
+	if (number->negative)
+		return DATE_BEFORE_1970;
+	if (number->magnitude > DATE_LAST_UNIX)
+		return DATE_AFTER_9999;
+	*unix_seconds = (int64_t)number->magnitude;
+	return DATE_FINE;
+}
+
+static void run_date(struct protocol *protocol, struct answer *answer)
+{
+	enum date_fault fault = DATE_FINE;
+	int64_t unix_seconds;
+
+	if (argument(protocol, "date") || argument(protocol, "unix")) {
+		fault = read_date(protocol, &unix_seconds);
+		if (fault == DATE_UNREADABLE)
+			fail(answer, ERROR_BAD_ARGUMENT, "a date is unix, or a text as \"2038-01-19T03:14:00Z\", \"+1y\", \"-2h\"");
+		else if (fault != DATE_FINE)
+			fail(answer, ERROR_BAD_ARGUMENT, "%s", date_fault_text(fault));
+		else if (!control_set_date(protocol->machine, unix_seconds))
+			fail_refused(protocol, answer, "the guest is setting its clock");
+	}
+	put_state(protocol, &answer->writer);
+	put_date(protocol, &answer->writer);
 }
 
 /* The duration that the request asks for; false: it is none. */
@@ -482,6 +533,17 @@ void protocol_rate_changed(struct protocol *protocol)
 	end_event(protocol, &writer);
 }
 
+void protocol_date_changed(struct protocol *protocol, int64_t from_unix)
+{
+	struct json_writer writer;
+	char text[EVENT_BYTES];
+
+	begin_event(protocol, "date", &writer, text);
+	json_write_i64(&writer, "from_unix", from_unix);
+	put_date(protocol, &writer);
+	end_event(protocol, &writer);
+}
+
 static void simple_event(struct protocol *protocol, const char *name)
 {
 	struct json_writer writer;
@@ -517,6 +579,7 @@ static const struct command commands[] = {
 	{ "pause", { NULL }, "stops the guest and its time", run_pause },
 	{ "resume", { NULL }, "lets a paused guest run on", run_resume },
 	{ "time", { NULL }, "reads guest time, calendar, real time and the timers' ticks", run_time },
+	{ "date", { "date", "unix" }, "sets the calendar; without arguments reads it", run_date },
 	{ "exits", { NULL }, "counts the guest's exits by kind", run_exits },
 	{ "stall", { "ns", "duration" }, "withholds the processor while guest time goes on (for tests)", run_stall },
 	{ "quit", { NULL }, "ends the run", run_quit },

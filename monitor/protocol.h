@@ -45,6 +45,7 @@ bool protocol_is_drained(const struct protocol *protocol);
 /* What happened to the machine, whoever did it; called after the fact. An event that finds no room is dropped, and
  * the gap in the sequence numbers tells. reason: one word, see docs/protocol.md. */
 void protocol_rate_changed(struct protocol *protocol);
+void protocol_date_changed(struct protocol *protocol, int64_t from_unix);
 void protocol_paused(struct protocol *protocol);
 void protocol_resumed(struct protocol *protocol);
 void protocol_guest_ended(struct protocol *protocol, const char *reason, unsigned status);

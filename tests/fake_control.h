@@ -10,8 +10,9 @@ struct machine {
 	struct control_rate rate;
 	struct control_time time;
 	struct control_exits exits;
+	struct control_date date;
 	uint64_t stalled_ns;
-	unsigned rates, pauses, resumes, stalls, quits;
+	unsigned rates, pauses, resumes, stalls, dates, quits;
 	bool refuse; /* refuse whatever can be refused */
 	void (*changed)(struct machine *machine); /* called after each change, where it is set */
 };
@@ -22,6 +23,7 @@ static const struct machine fake_machine = {
 	.time = { .guest_ns = 5000000000, .calendar_unix = 1738326896, .host_ns = 4999000001, .host_hz = 2999999123,
 		  .bed_ns = 6000000002, .bed_name = "hpet",
 		  .ticks = { { "pit", 100, 90, 1, 2, 3, 7 }, { "rtc", 20, 20, 0, 0, 0, 0 } }, .tick_count = 2 },
+	.date = { .rtc_unix = 1738326896, .wall_unix = 1738326895, .wall_ns = 999999999 },
 	.exits = { .kinds = { { "cpuid", 12 }, { "port", UINT64_MAX }, { "hlt", 0 } }, .count = 3, .total = 34,
 		   .injections = 5, .unclaimed_ports = 6, .refused_msrs = 7 },
 };
@@ -81,6 +83,21 @@ void control_get_time(const struct machine *machine, struct control_time *time)
 void control_get_exits(const struct machine *machine, struct control_exits *exits)
 {
 	*exits = machine->exits;
+}
+
+void control_get_date(const struct machine *machine, struct control_date *date)
+{
+	*date = machine->date;
+}
+
+bool control_set_date(struct machine *machine, int64_t unix_seconds)
+{
+	if (machine->refuse || machine->time.ended)
+		return false;
+	machine->date = (struct control_date){ unix_seconds, unix_seconds, 5 };
+	machine->dates++;
+	fake_changed(machine);
+	return true;
 }
 
 bool control_stall(struct machine *machine, uint64_t host_ns)

@@ -4,6 +4,7 @@
 #include "tests/replay.h"
 
 #include "tests/support.h"
+#include "timekeeping/date.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -19,7 +20,8 @@ const char *const replay_count_names[REPLAY_COUNTS] = {
 
 static const char *const kind_names[TRACE_KIND_COUNT] = {
 	[TRACE_START] = "start", [TRACE_LINE] = "line", [TRACE_READ] = "read", [TRACE_WRITE] = "write", [TRACE_TSC] = "tsc",
-	[TRACE_MSR] = "wrmsr", [TRACE_STAMP] = "stamp", [TRACE_DUE] = "due", [TRACE_EXITS] = "exits", [TRACE_END] = "end",
+	[TRACE_MSR] = "wrmsr", [TRACE_STAMP] = "stamp", [TRACE_DUE] = "due", [TRACE_DATE] = "date",
+	[TRACE_EXITS] = "exits", [TRACE_END] = "end",
 };
 
 void replay_text(const struct trace_record *record, char *out, size_t bytes)
@@ -246,6 +248,15 @@ static bool take_due(struct replay *replay, const struct trace_record *record)
 	return true;
 }
 
+static bool take_date(struct replay *replay, const struct trace_record *record)
+{
+	int64_t unix_seconds = (int64_t)record->values[0];
+
+	if (date_check(unix_seconds) != DATE_FINE)
+		return differs(replay, "no date of the calendar");
+	return rtc_set_unix(&replay->rtc, unix_seconds, record->guest_ns) || differs(replay, "the model's calendar is held");
+}
+
 static bool take_exits(struct replay *replay, const struct trace_record *record)
 {
 	struct replay_exit *exit = &replay->exits[replay->exit_count];
@@ -277,6 +288,8 @@ static bool take(struct replay *replay, const struct trace_record *record)
 		return take_stamp(replay, record);
 	case TRACE_DUE:
 		return take_due(replay, record);
+	case TRACE_DATE:
+		return take_date(replay, record);
 	case TRACE_EXITS:
 		return take_exits(replay, record);
 	case TRACE_END:

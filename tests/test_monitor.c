@@ -159,6 +159,50 @@ static void time_tells_every_clock(void **state)
 	assert_non_null(strstr(answer, "state       ended\n"));
 }
 
+static void date_reads_sets_and_moves(void **state)
+{
+	(void)state;
+	assert_int_equal(execute("date"), MONITOR_DONE);
+	assert_string_equal(answer, "calendar    2025-01-31T12:34:56Z (RTC)\n"
+				    "wall clock  2025-01-31T12:34:55Z and 999999999 ns (kvm-clock)\n");
+	assert_true(is_untouched());
+	assert_int_equal(execute("date +1mo"), MONITOR_DONE);
+	assert_string_equal(answer, "the calendar goes from 2025-01-31T12:34:56Z to 2025-02-28T12:34:56Z\n");
+	assert_int_equal(execute("date 2038-01-19T03:14:07Z"), MONITOR_DONE);
+	assert_int_equal(machine.date.rtc_unix, INT32_MAX);
+	assert_int_equal(execute("date -2h"), MONITOR_DONE);
+	assert_string_equal(answer, "the calendar goes from 2038-01-19T03:14:07Z to 2038-01-19T01:14:07Z\n");
+	assert_int_equal(machine.dates, 3);
+}
+
+static void bad_dates_are_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *line, *answer;
+	} rows[] = {
+		{ "date 2025-02-31", "that month has no such day\n" },
+		{ "date 2025-13-01", "there is no such month: they are 01 to 12\n" },
+		{ "date 2025-01-01T24:00:00Z", "no day has such a time: 00:00:00 to 23:59:59\n" },
+		{ "date 1969-12-31", "the calendar begins at 1970-01-01T00:00:00Z\n" },
+		{ "date -99999999999999999999d", "the calendar begins at 1970-01-01T00:00:00Z\n" },
+		{ "date +8000y", "the calendar ends at 9999-12-31T23:59:59Z\n" },
+		{ "date tomorrow", "usage: date [DATE | +STEP | -STEP], as in: date 2038-01-19, date +1mo, date -2h\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(execute(rows[i].line), MONITOR_REFUSED);
+		assert_string_equal(answer, rows[i].answer);
+		assert_true(is_untouched());
+	}
+	machine.refuse = true;
+	assert_int_equal(execute("date +1y"), MONITOR_REFUSED);
+	assert_string_equal(answer, "the guest is setting its clock: try again\n");
+	machine.time.ended = true;
+	assert_int_equal(execute("date +1y"), MONITOR_REFUSED);
+	assert_string_equal(answer, "the guest has ended\n");
+}
+
 static void exits_lists_the_kinds_that_occurred(void **state)
 {
 	(void)state;
@@ -203,7 +247,7 @@ static void quit_guest_and_version(void **state)
 
 static void help_has_one_line_and_an_example_for_each_command(void **state)
 {
-	static const char *const names[] = { "rate", "pause", "resume", "time",    "exits",
+	static const char *const names[] = { "rate", "pause", "resume", "time",    "date", "exits",
 					     "stall", "quit",  "guest",  "version", "help" };
 	char list[8192], line[80];
 
@@ -351,6 +395,8 @@ int main(void)
 		cmocka_unit_test_setup(bad_rates_get_the_usage_line, reset),
 		cmocka_unit_test_setup(pause_and_resume, reset),
 		cmocka_unit_test_setup(time_tells_every_clock, reset),
+		cmocka_unit_test_setup(date_reads_sets_and_moves, reset),
+		cmocka_unit_test_setup(bad_dates_are_refused_with_the_reason, reset),
 		cmocka_unit_test_setup(exits_lists_the_kinds_that_occurred, reset),
 		cmocka_unit_test_setup(stall_takes_a_duration, reset),
 		cmocka_unit_test_setup(quit_guest_and_version, reset),

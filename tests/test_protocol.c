@@ -134,7 +134,7 @@ static void expect_error(const char *request, const char *type)
 }
 
 #define CAPABILITIES \
-	"\"capabilities\":[\"rate\",\"pause\",\"resume\",\"time\",\"exits\",\"stall\",\"quit\",\"version\",\"help\"]"
+	"\"capabilities\":[\"rate\",\"pause\",\"resume\",\"time\",\"date\",\"exits\",\"stall\",\"quit\",\"version\",\"help\"]"
 #define IDENTITY "\"foliot\":\"0.1.0\",\"protocol\":1,\"build\":\"abcdef\",\"engine\":\"svm\"," CAPABILITIES
 
 static void the_greeting_comes_first(void **state)
@@ -257,6 +257,45 @@ static void stall_takes_ns_or_a_duration(void **state)
 	assert_int_equal(machine.stalls, 2);
 }
 
+#define DATE_REPLY(id, unix, text) "{\"id\":" id ",\"ok\":{\"guest_ns\":5000000000,\"paused\":false,\"calendar_unix\":" unix \
+	",\"calendar\":\"" text "\",\"wall_unix\":" unix ",\"wall_ns\":5}}\n"
+
+static void date_reads_sets_and_moves(void **state)
+{
+	(void)state;
+	expect("{\"id\":1,\"cmd\":\"date\"}",
+	       "{\"id\":1,\"ok\":{\"guest_ns\":5000000000,\"paused\":false,\"calendar_unix\":1738326896,"
+	       "\"calendar\":\"2025-01-31T12:34:56Z\",\"wall_unix\":1738326895,\"wall_ns\":999999999}}\n");
+	assert_int_equal(machine.dates, 0);
+	expect("{\"id\":2,\"cmd\":\"date\",\"date\":\"+1mo\"}", DATE_REPLY("2", "1740746096", "2025-02-28T12:34:56Z"));
+	expect("{\"id\":3,\"cmd\":\"date\",\"date\":\"2038-01-19T03:14:07Z\"}", DATE_REPLY("3", "2147483647", "2038-01-19T03:14:07Z"));
+	expect("{\"id\":4,\"cmd\":\"date\",\"unix\":2147483648}", DATE_REPLY("4", "2147483648", "2038-01-19T03:14:08Z"));
+	expect("{\"id\":5,\"cmd\":\"date\",\"unix\":253402300799}", DATE_REPLY("5", "253402300799", "9999-12-31T23:59:59Z"));
+	assert_int_equal(machine.dates, 4);
+}
+
+static void bad_dates_are_refused(void **state)
+{
+	static const char *const bad[] = {
+		"\"date\":\"2025-02-29\"", "\"date\":\"2025-13-01\"", "\"date\":\"2025-01-01T24:00:00Z\"", "\"date\":\"1969-12-31\"",
+		"\"date\":\"10000-01-01\"", "\"date\":\"+1\"", "\"date\":\"1y\"", "\"date\":\"+99999999999999999999y\"", "\"date\":\"\"",
+		"\"date\":null", "\"date\":5", "\"date\":\"+1y\",\"unix\":5", "\"unix\":-1", "\"unix\":253402300800",
+		"\"unix\":18446744073709551615", "\"unix\":99999999999999999999", "\"unix\":1.5", "\"unix\":\"5\"", "\"unix\":null", "\"when\":5",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char line[160];
+
+		snprintf(line, sizeof line, "{\"id\":9,\"cmd\":\"date\",%s}", bad[i]);
+		expect_error(line, "bad-argument");
+	}
+	machine.refuse = true;
+	expect_error("{\"id\":9,\"cmd\":\"date\",\"unix\":5}", "refused");
+	machine.time.ended = true;
+	expect_error("{\"id\":9,\"cmd\":\"date\",\"unix\":5}", "refused");
+}
+
 static void quit_replies_first(void **state)
 {
 	(void)state;
@@ -274,10 +313,10 @@ static void help_lists_the_commands(void **state)
 	send("{\"id\":1,\"cmd\":\"help\"}\n");
 	reply = next();
 	commands = json_object_get(json_object_get(reply, "ok"), "commands");
-	assert_int_equal(json_array_size(commands), 9);
+	assert_int_equal(json_array_size(commands), 10);
 	assert_string_equal(json_string_value(json_object_get(json_array_get(commands, 0), "name")), "rate");
 	assert_int_equal(json_array_size(json_object_get(json_array_get(commands, 0), "arguments")), 3);
-	assert_non_null(json_object_get(json_array_get(commands, 8), "help"));
+	assert_non_null(json_object_get(json_array_get(commands, 9), "help"));
 	json_decref(reply);
 }
 
@@ -373,6 +412,7 @@ static void events_are_numbered(void **state)
 	protocol_rate_changed(&protocol);
 	protocol_paused(&protocol);
 	protocol_resumed(&protocol);
+	protocol_date_changed(&protocol, -1);
 	protocol_guest_ended(&protocol, "powered-off", 34);
 	assert_string_equal(
 		sent,
@@ -381,9 +421,11 @@ static void events_are_numbered(void **state)
 		"\"untrapped_limit\":255,\"trapped\":false,\"native\":false,\"paused\":false}\n"
 		"{\"event\":\"paused\",\"seq\":2,\"guest_ns\":5000000000}\n"
 		"{\"event\":\"resumed\",\"seq\":3,\"guest_ns\":5000000000}\n"
-		"{\"event\":\"guest-ended\",\"seq\":4,\"guest_ns\":5000000000,"
+		"{\"event\":\"date\",\"seq\":4,\"guest_ns\":5000000000,\"from_unix\":-1,\"calendar_unix\":1738326896,"
+		"\"calendar\":\"2025-01-31T12:34:56Z\",\"wall_unix\":1738326895,\"wall_ns\":999999999}\n"
+		"{\"event\":\"guest-ended\",\"seq\":5,\"guest_ns\":5000000000,"
 		"\"reason\":\"powered-off\",\"status\":34}\n");
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		json_decref(next());
 }
 
@@ -517,6 +559,8 @@ int main(void)
 		cmocka_unit_test_setup(time_and_exits_tell_all, reset_past_greeting),
 		cmocka_unit_test_setup(the_largest_replies_fit, reset_past_greeting),
 		cmocka_unit_test_setup(stall_takes_ns_or_a_duration, reset_past_greeting),
+		cmocka_unit_test_setup(date_reads_sets_and_moves, reset_past_greeting),
+		cmocka_unit_test_setup(bad_dates_are_refused, reset_past_greeting),
 		cmocka_unit_test_setup(quit_replies_first, reset_past_greeting),
 		cmocka_unit_test_setup(help_lists_the_commands, reset_past_greeting),
 		cmocka_unit_test_setup(what_is_no_request_gets_one_typed_error, reset_past_greeting),

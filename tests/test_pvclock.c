@@ -139,6 +139,43 @@ static void wall_clock(void **state)
 	}
 }
 
+/* Claim: a jump moves the wall clock for those who register it from then on, and writes no memory by itself; the date plus the
+ * time since then is what was set, to the ns, also where guest time 0 would lie before 1970 (modulo 2^32 then, as the ABI has no
+ * more bits). */
+static void wall_clock_jumps(void **state)
+{
+	static const struct {
+		int64_t unix_seconds;
+		uint32_t ns;
+		uint64_t now_ns;
+	} rows[] = {
+		{ 2147483647, 0, 0 }, { 2147483647, 999999999, 5123456789 }, { 2147483647, 123456788, 5123456789 }, { UNIX, 0, 999999999 },
+		{ 4294967296, 5, 1000000000 }, { 253402300799, 999999999, 1ull << 62 }, { 0, 0, 1 }, { 5, 0, 86400000000000 },
+	};
+	uint64_t gpa = RAM_BASE + 0x104;
+	uint32_t ns;
+
+	(void)state;
+	power_on();
+	assert_true(pvclock_unix(&pvclock, 2999999999, &ns) == UNIX + 2 && ns == 999999999);
+	for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+		uint64_t before = at(gpa + 4, 8), start_ns, total_ns;
+
+		pvclock_set_unix(&pvclock, rows[i].unix_seconds, rows[i].ns, rows[i].now_ns);
+		assert_int_equal(at(gpa + 4, 8), before);
+		assert_true(pvclock_unix(&pvclock, rows[i].now_ns, &ns) == rows[i].unix_seconds && ns == rows[i].ns);
+		assert_true(pvclock_unix(&pvclock, rows[i].now_ns + 1000000000, &ns) == rows[i].unix_seconds + 1 && ns == rows[i].ns);
+		assert_true(write_msr(MSR_KVM_WALL_CLOCK_NEW, gpa, rows[i].now_ns, 5));
+		assert_in_range(at(gpa + 8, 4), 0, 999999999);
+		/* as Linux adds it up */
+		start_ns = at(gpa + 8, 4);
+		total_ns = start_ns + rows[i].now_ns % 1000000000;
+		assert_int_equal(total_ns % 1000000000, rows[i].ns);
+		assert_int_equal((uint32_t)(at(gpa + 4, 4) + rows[i].now_ns / 1000000000 + total_ns / 1000000000),
+				 (uint32_t)rows[i].unix_seconds);
+	}
+}
+
 /* Claim: address 0 is no wall clock, though it is RAM: so KVM has it. */
 static void no_wall_clock_at_0(void **state)
 {
@@ -368,6 +405,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(time_has_the_abis_layout),
 		cmocka_unit_test(wall_clock),
+		cmocka_unit_test(wall_clock_jumps),
 		cmocka_unit_test(no_wall_clock_at_0),
 		cmocka_unit_test(reads_guest_time_exactly),
 		cmocka_unit_test(any_factors),

@@ -185,6 +185,8 @@ static void operate(uint64_t *seed)
 	trace_line();
 	if (machine.line.stamped)
 		write_stamp();
+	if ((random >> 16 & 3) == 0 && rtc_set_unix(&machine.rtc, (int64_t)(random >> 30), machine.now_ns))
+		trace_add(&machine.trace, TRACE_DATE, (const uint64_t[]){ random >> 30 });
 }
 
 /* As the run loop has it for tsc=native. */

@@ -67,59 +67,15 @@ void calendar_from_unix(int64_t unix_seconds, struct calendar *date)
 	};
 }
 
+int calendar_month_days(int year, int month)
+{
+	return days_before(year, month + 1) - days_before(year, month);
+}
+
 bool calendar_valid(const struct calendar *date)
 {
 	if (date->year < FIRST_YEAR || date->year > LAST_YEAR || date->month < 1 || date->month > 12)
 		return false;
-
-	int days = days_before(date->year, date->month + 1) - days_before(date->year, date->month);
-
-	return date->day >= 1 && date->day <= days && date->hour >= 0 && date->hour < 24 && date->minute >= 0 &&
-	       date->minute < 60 && date->second >= 0 && date->second < 60;
-}
-
-/* Reads exactly that many digits and moves *text behind them. */
-static bool read_digits(const char **text, int digits, int *value)
-{
-	*value = 0;
-	for (; digits; digits--, (*text)++) {
-		if (**text < '0' || **text > '9')
-			return false;
-		*value = *value * 10 + (**text - '0');
-	}
-	return true;
-}
-
-static bool read_separator(const char **text, char separator)
-{
-	return *(*text)++ == separator;
-}
-
-static bool read_day(const char **text, struct calendar *date)
-{
-	return read_digits(text, 4, &date->year) && read_separator(text, '-') && read_digits(text, 2, &date->month) &&
-	       read_separator(text, '-') && read_digits(text, 2, &date->day);
-}
-
-static bool read_time(const char **text, struct calendar *date)
-{
-	return read_separator(text, 'T') && read_digits(text, 2, &date->hour) && read_separator(text, ':') &&
-	       read_digits(text, 2, &date->minute) && read_separator(text, ':') && read_digits(text, 2, &date->second);
-}
-
-bool calendar_parse(const char *text, int64_t *unix_seconds)
-{
-	struct calendar date = { .hour = 0 };
-
-	if (!read_day(&text, &date))
-		return false;
-	if (*text) {
-		if (!read_time(&text, &date))
-			return false;
-		text += *text == 'Z';
-	}
-	if (*text || !calendar_valid(&date))
-		return false;
-	*unix_seconds = calendar_to_unix(&date);
-	return true;
+	return date->day >= 1 && date->day <= calendar_month_days(date->year, date->month) && date->hour >= 0 &&
+	       date->hour < 24 && date->minute >= 0 && date->minute < 60 && date->second >= 0 && date->second < 60;
 }

@@ -23,5 +23,5 @@ void calendar_from_unix(int64_t unix_seconds, struct calendar *date);
 /* Whether the date exists (the weekday is not looked at). */
 bool calendar_valid(const struct calendar *date);
 
-/* Reads "2025-01-31T12:34:56", with or without a final Z, or "2025-01-31". False: it is no such date. */
-bool calendar_parse(const char *text, int64_t *unix_seconds);
+/* How many days the month (1..12) has. */
+int calendar_month_days(int year, int month);

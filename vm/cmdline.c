@@ -5,7 +5,7 @@
 
 #include "base/format.h"
 #include "base/mem.h"
-#include "timekeeping/calendar.h"
+#include "timekeeping/date.h"
 #include "vm/quantity.h"
 #include "vm/test_hooks.h"
 
@@ -13,7 +13,6 @@
 #define POLL_MOST_NS 20000000ull
 #define VALUE_BYTES 256
 #define SHOWN_BYTES 60
-#define CALENDAR_END 253402300799ull /* 9999-12-31T23:59:59 */
 
 struct parser {
 	struct settings *settings;
@@ -118,9 +117,9 @@ static bool set_rtc(struct settings *settings, const char *value)
 		settings->rtc_from_host = true;
 		return true;
 	}
-	if (parse_number(value, CALENDAR_END, &seconds))
+	if (parse_number(value, DATE_LAST_UNIX, &seconds))
 		settings->rtc_unix = (int64_t)seconds;
-	else if (!calendar_parse(value, &settings->rtc_unix))
+	else if (date_parse(value, &settings->rtc_unix) != DATE_FINE)
 		return false;
 	settings->rtc_from_host = false;
 	return true;

@@ -126,6 +126,25 @@ void control_get_exits(const struct machine *machine, struct control_exits *exit
 	exits->refused_msrs = machine->refused_msrs;
 }
 
+void control_get_date(const struct machine *machine, struct control_date *date)
+{
+	date->rtc_unix = rtc_unix(&machine->rtc, machine->now_ns);
+	date->wall_unix = pvclock_unix(&machine->pvclock, machine->now_ns, &date->wall_ns);
+}
+
+bool control_set_date(struct machine *machine, int64_t unix_seconds)
+{
+	int64_t from_unix = rtc_unix(&machine->rtc, machine->now_ns);
+
+	if (machine->end || !rtc_set_unix(&machine->rtc, unix_seconds, machine->now_ns))
+		return false;
+	pvclock_set_unix(&machine->pvclock, unix_seconds, rtc_unix_ns(&machine->rtc, machine->now_ns), machine->now_ns);
+	machine_trace(machine, TRACE_DATE, (uint64_t)unix_seconds, 0);
+	eventlog_add(&machine_log, LOG_DATE, machine->now_ns, machine->host_tsc, (uint64_t)from_unix, (uint64_t)unix_seconds);
+	protocol_date_changed(&machine->console.protocol, from_unix);
+	return true;
+}
+
 bool control_stall(struct machine *machine, uint64_t stall_host_ns)
 {
 	if (machine->withheld)

@@ -40,6 +40,12 @@ struct control_time {
 	size_t tick_count;
 };
 
+struct control_date {
+	int64_t rtc_unix;  /* the RTC's calendar, seconds since 1970 */
+	int64_t wall_unix; /* the date of kvm-clock's wall clock, */
+	uint32_t wall_ns;  /* and the ns of its second */
+};
+
 struct control_exits {
 	struct {
 		const char *name;
@@ -61,6 +67,12 @@ bool control_resume(struct machine *machine);
 
 void control_get_time(const struct machine *machine, struct control_time *time);
 void control_get_exits(const struct machine *machine, struct control_exits *exits);
+
+void control_get_date(const struct machine *machine, struct control_date *date);
+
+/* Sets the calendar: the RTC, and kvm-clock's wall clock by it; no other clock moves. unix_seconds on the calendar (date_check). False: the guest
+ * has ended, or is just setting its RTC; nothing changed. */
+bool control_set_date(struct machine *machine, int64_t unix_seconds);
 
 /* Withholds the processor from the guest for host_ns of host time, while guest time goes on. For tests. */
 bool control_stall(struct machine *machine, uint64_t host_ns);

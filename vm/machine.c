@@ -161,6 +161,15 @@ static void remove_clocks(struct machine *machine, uint32_t clocks)
 		pmtimer_remove_timer(&machine->pmtimer, &machine->bus);
 }
 
+static void tell_calendar_end(void *context)
+{
+	struct machine *machine = context;
+
+	if (!machine->calendar_end_told)
+		message(403, "the guest's calendar has come to its end and stands there (date sets it to another time)");
+	machine->calendar_end_told = true;
+}
+
 static void build_devices(struct machine *machine, int64_t unix_at_zero)
 {
 	struct machine_requests requests = { machine, machine_request };
@@ -169,6 +178,8 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	apic_build(machine);
 	pit_init(&machine->pit, &machine->bus, &machine->irqs, &machine->events);
 	rtc_init(&machine->rtc, &machine->bus, &machine->irqs, &machine->events, unix_at_zero);
+	machine->rtc.ended = tell_calendar_end;
+	machine->rtc.ended_context = machine;
 	rtc_set_memory(&machine->rtc, ram_below_4g(&machine->map), ram_above_4g(&machine->map));
 	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
 	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);

@@ -91,7 +91,7 @@ struct machine {
 	bool paused;          /* by the operator: the line's rate is 0, `rate` waits */
 	unsigned withheld;    /* why the guest does not get the processor: enum withheld bits */
 	bool halted;          /* the guest waits in HLT */
-	bool dead_halt_told;
+	bool dead_halt_told, calendar_end_told;
 	bool window;          /* the engine was asked to tell when the guest can take an interrupt */
 	uint64_t stall_end_tsc;
 	uint64_t next_poll_tsc, poll_period_tsc;

@@ -8,7 +8,7 @@
 
 static const uint8_t value_counts[TRACE_KIND_COUNT] = {
 	[TRACE_START] = 8, [TRACE_LINE] = 8, [TRACE_READ] = 3, [TRACE_WRITE] = 3, [TRACE_TSC] = 1,
-	[TRACE_MSR] = 2, [TRACE_STAMP] = 6, [TRACE_DUE] = 5, [TRACE_EXITS] = 4, [TRACE_END] = 1,
+	[TRACE_MSR] = 2, [TRACE_STAMP] = 6, [TRACE_DUE] = 5, [TRACE_DATE] = 1, [TRACE_EXITS] = 4, [TRACE_END] = 1,
 };
 
 unsigned trace_value_count(enum trace_kind kind)

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRACE_VERSION 2
+#define TRACE_VERSION 3
 #define TRACE_VALUES 8
 #define TRACE_NAME_VALUES 3 /* of TRACE_EXITS */
 #define TRACE_RANGES 6
@@ -30,6 +30,7 @@ enum trace_kind {
 	TRACE_MSR,   /* MSR, value written */
 	TRACE_STAMP, /* a pvclock page's version, tsc_timestamp, system_time_ns, mul, shift (as uint8_t), flags */
 	TRACE_DUE,   /* ticks fell due: enum trace_timer, index n of the first and the last, when these two were due in guest ns */
+	TRACE_DATE,  /* the RTC's calendar jumps: to seconds since 1970 */
 	TRACE_EXITS, /* at the end, for each kind: count, name (in TRACE_NAME_VALUES values, the first byte the lowest) */
 	TRACE_END,   /* how it ended: enum machine_end */
 	TRACE_KIND_COUNT,
