@@ -98,6 +98,10 @@ void svm_decode_exit(const struct vmcb *vmcb, struct vcpu_exit *exit)
 		exit->kind = EXIT_CACHE;
 		break;
 	case VMCB_EXIT_RDPMC:
+		exit->kind = EXIT_EXCEPTION; /* there is no counter: as with the number of one that does not exist (APM 3 "RDPMC") */
+		exit->exception.vector = VECTOR_GP;
+		exit->exception.error = 0;
+		break;
 	case VMCB_EXIT_INVLPGA:
 	case VMCB_EXIT_VMRUN:
 	case VMCB_EXIT_VMMCALL + 1 ... VMCB_EXIT_SKINIT: /* VMLOAD, VMSAVE, STGI, CLGI, SKINIT */

@@ -211,9 +211,3 @@ static inline void machine_trace(struct machine *machine, enum trace_kind kind, 
 void machine_request(void *machine, enum machine_request what, unsigned value);
 
 extern const char *const machine_exit_names[EXIT_KIND_COUNT];
-
-#define VECTOR_DB 1
-#define VECTOR_UD 6
-#define VECTOR_GP 13
-#define VECTOR_PF 14
-#define VECTOR_MC 18

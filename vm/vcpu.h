@@ -129,6 +129,12 @@ struct vcpu_tsc {
 /* A priority class above all that CR8 can hold back. */
 #define PRIORITY_ANY_CR8 16u
 
+#define VECTOR_DB 1
+#define VECTOR_UD 6
+#define VECTOR_GP 13
+#define VECTOR_PF 14
+#define VECTOR_MC 18
+
 /* An engine. All functions but probe need a successful enable before. */
 struct virt_ops {
 	const char *name;

@@ -122,8 +122,12 @@ void vmx_decode_exit(uint32_t reason, uint32_t idt_vectoring, struct vcpu_exit *
 	case VMX_REASON_WBINVD:
 		exit->kind = EXIT_CACHE;
 		break;
-	case VMX_REASON_GETSEC:
 	case VMX_REASON_RDPMC:
+		exit->kind = EXIT_EXCEPTION; /* there is no counter: as with the number of one that does not exist (SDM 2B "RDPMC") */
+		exit->exception.vector = VECTOR_GP;
+		exit->exception.error = 0;
+		break;
+	case VMX_REASON_GETSEC:
 	case VMX_REASON_RSM:
 	case VMX_REASON_VMCLEAR ... VMX_REASON_VMXON: /* VMLAUNCH, VMPTRLD, VMPTRST, VMREAD, VMRESUME, VMWRITE, VMXOFF */
 	case VMX_REASON_MWAIT:

@@ -29,7 +29,6 @@
 #define TSC_FRAC_BITS 48
 #define TSC_RATIO_LIMIT 65536
 
-#define VECTOR_DB 1u
 #define DR6_OF_QUALIFICATION 0x600full /* B0 to B3, BD, BS */
 #define DR6_B0_TO_B3 0xfull
 #define DR7_GD (1ull << 13)

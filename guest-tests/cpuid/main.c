@@ -118,6 +118,20 @@ static void tsc_frequency(void)
 	       c.ecx);
 }
 
+/* Nothing else tells of a rate, nor of how fast the processor really is (SDM 2A leaves 6, 80000007h; APM 3 E.4.6). */
+static void no_other_rate(void)
+{
+	struct cpuid power = cpuid(6, 0), amd = cpuid(0x80000007, 0);
+
+	report(!(power.eax & ~4u) && !power.ebx && !power.ecx, "leaf 6: no turbo, thermal sensor, HWP, APERF and MPERF: %x %x %x", power.eax,
+	       power.ebx, power.ecx);
+	report(!amd.eax && !amd.ebx && !amd.ecx && amd.edx == 0x100, "leaf 80000007h: the invariant TSC alone: %x %x %x %x", amd.eax, amd.ebx,
+	       amd.ecx, amd.edx);
+	report(!(cpuid(0x80000008, 0).ebx >> 4 & 1), "no RDPRU");
+	report(!(cpuid(1, 0).ecx >> 15 & 1) && !(cpuid(0x80000001, 0).ecx & (1u << 23 | 1u << 24 | 1u << 27 | 1u << 28)),
+	       "no PDCM, no counters of AMD's");
+}
+
 static void osxsave(void)
 {
 	if (!(cpuid(1, 0).ecx >> 26 & 1)) {
@@ -134,8 +148,8 @@ static void osxsave(void)
 
 static void limits(void)
 {
-	static const uint32_t leaves[] = { 10, 0x14, 0x8000000A, 0x8000001E, 0x8000001F, 0x80000025, 0x40000100,
-					  0x12345678 };
+	static const uint32_t leaves[] = { 5, 10, 0x14, 0x16, 0x17, 0x18, 0x1A, 0x1C, 0x8000000A, 0x80000019, 0x8000001B, 0x8000001E, 0x8000001F,
+					  0x80000021, 0x80000022, 0x80000025, 0x40000002, 0x40000100, 0x12345678 };
 	unsigned wrong = 0;
 
 	for (unsigned i = 0; i < sizeof leaves / sizeof leaves[0]; i++) {
@@ -155,6 +169,7 @@ void test_main(void)
 	features();
 	one_processor();
 	tsc_frequency();
+	no_other_rate();
 	osxsave();
 	limits();
 }

@@ -3,6 +3,7 @@
  * MSRs: what Foliot does not model is #GP (default deny), what it models behaves as the manual says (APM 2 3.1.7
  * EFER, 7.7 MTRRs, 7.8 PAT, appendix A), and bad values are refused. Sweeps are pseudo-random from a fixed seed. */
 #include "guest-tests/lib/cpu.h"
+#include "guest-tests/lib/interrupts.h"
 #include "guest-tests/lib/multiboot.h"
 #include "guest-tests/lib/report.h"
 
@@ -22,14 +23,52 @@ static const struct {
 	{ "FEATURE_CONTROL", 0x3A },
 	{ "SPEC_CTRL", 0x48 },
 	{ "PRED_CMD", 0x49 },
+	{ "EBC_FREQUENCY_ID", 0x2C },
 	{ "performance counter", 0xC1 },
+	{ "the last performance counter", 0xC8 },
+	{ "FSB_FREQ", 0xCD },
 	{ "PLATFORM_INFO", 0xCE },
+	{ "MPERF", 0xE7 },
+	{ "APERF", 0xE8 },
 	{ "ARCH_CAPABILITIES", 0x10A },
+	{ "PERFEVTSEL", 0x186 },
+	{ "PERF_STATUS", 0x198 },
+	{ "PERF_CTL", 0x199 },
+	{ "CLOCK_MODULATION", 0x19A },
+	{ "THERM_STATUS", 0x19C },
+	{ "TURBO_RATIO_LIMIT", 0x1AD },
+	{ "fixed counter of instructions", 0x309 },
+	{ "fixed counter of cycles", 0x30A },
+	{ "fixed counter of reference cycles", 0x30B },
+	{ "PERF_CAPABILITIES", 0x345 },
+	{ "FIXED_CTR_CTRL", 0x38D },
+	{ "PERF_GLOBAL_CTRL", 0x38F },
 	{ "VMX_BASIC", 0x480 },
+	{ "full-width performance counter", 0x4C1 },
+	{ "RTIT_CTL", 0x570 },
+	{ "RAPL_POWER_UNIT", 0x606 },
+	{ "PKG_ENERGY_STATUS", 0x611 },
+	{ "CORE_C3_RESIDENCY", 0x3FC },
+	{ "PPERF", 0x64E },
+	{ "HWP_CAPABILITIES", 0x771 },
 	{ "x2APIC ID", 0x802 },
 	{ "x2APIC EOI", 0x80B },
 	{ "XSS", 0xDA0 },
+	{ "read-only MPERF", 0xC00000E7 },
+	{ "read-only APERF", 0xC00000E8 },
 	{ "TSC_RATIO", 0xC0000104 },
+	{ "PerfMonV2's control", 0xC0000301 },
+	{ "AMD's performance counter", 0xC0010004 },
+	{ "P-state limit", 0xC0010061 },
+	{ "P-state control", 0xC0010062 },
+	{ "P-state status", 0xC0010063 },
+	{ "P-state 0", 0xC0010064 },
+	{ "P-state 7", 0xC001006B },
+	{ "core performance counter", 0xC0010201 },
+	{ "AMD's RAPL unit", 0xC0010299 },
+	{ "AMD's core energy", 0xC001029A },
+	{ "CPPC capabilities", 0xC00102B0 },
+	{ "IBS fetch control", 0xC0011030 },
 	{ "VM_CR", 0xC0010114 },
 	{ "VM_HSAVE_PA", 0xC0010117 },
 	{ "SMM_BASE", 0xC0010111 },
@@ -158,9 +197,28 @@ static void amd(void)
 	report(rdmsr_safe(0x8B, &value), "the microcode revision can be read: %llx", value);
 }
 
+static void do_rdpmc(void *argument)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdpmc" : "=a"(low), "=d"(high) : "c"(*(const uint32_t *)argument));
+}
+
+/* General counters, fixed ones, their fast forms, AMD's of the north bridge and the cache (SDM 2B, APM 3 "RDPMC"). */
+static void no_counters(void)
+{
+	static uint32_t counters[] = { 0, 1, 7, 1u << 30, (1u << 30) + 1, (1u << 30) + 2, 1u << 31, 6, 27, 0x20000000, 0xFFFFFFFF };
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < sizeof counters / sizeof counters[0]; i++)
+		wrong += guarded_call(do_rdpmc, &counters[i]) != X_GP;
+	report(!wrong, "RDPMC of any counter is #GP: %u are not", wrong);
+}
+
 void test_main(void)
 {
 	denies();
+	no_counters();
 	sweep();
 	efer();
 	pat_and_mtrr();
