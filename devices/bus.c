@@ -188,6 +188,20 @@ void bus_add_mmio(struct bus *bus, const struct mmio_range *range)
 	bus->mmio_count++;
 }
 
+void bus_remove_mmio(struct bus *bus, uint64_t base_gpa)
+{
+	unsigned at = 0;
+
+	while (at < bus->mmio_count && bus->mmio[at].base_gpa != base_gpa)
+		at++;
+	ASSERT(at < bus->mmio_count);
+	bus->mmio_count--;
+	for (unsigned i = at; i < bus->mmio_count; i++)
+		bus->mmio[i] = bus->mmio[i + 1];
+	bus->mmio[bus->mmio_count] = (struct mmio_range){ 0 };
+	bus->mmio_recent = 0;
+}
+
 /* An empty table has a first range of no bytes. */
 static inline bool is_in(const struct mmio_range *range, uint64_t gpa)
 {

@@ -72,6 +72,9 @@ void bus_write_port(struct bus *bus, uint16_t port, uint32_t value, unsigned byt
 /* Adds a range of memory-mapped registers; overlapping an earlier one is our own mistake (ASSERT). */
 void bus_add_mmio(struct bus *bus, const struct mmio_range *range);
 
+/* Takes the range that begins there away again, which must be there (ASSERT): its registers are a hole. */
+void bus_remove_mmio(struct bus *bus, uint64_t base_gpa);
+
 /* A guest's access of 1 to 8 bytes to memory that is not RAM; of what is read the low bytes count. */
 uint64_t bus_read_mmio(struct bus *bus, uint64_t gpa, unsigned bytes, uint64_t now_ns);
 void bus_write_mmio(struct bus *bus, uint64_t gpa, uint64_t value, unsigned bytes, uint64_t now_ns);

@@ -89,6 +89,21 @@ def steep_changes(count):
     return changes(*steps)
 
 
+WITHOUT_HYPERV = "pit,rtc,pmtimer,tsc,lapic,tsc-deadline,pvclock"
+
+
+def refuses_clocks(lines):
+    """Foliot says what it does not take, and what there is."""
+    told = [line for line in lines if "[F300]" in line and "clocks" in line]
+    return [(len(told) == 1 and all(name in told[0] for name in (*WITHOUT_HYPERV.split(","), "hyperv")), f"one refusal with all names: {told}")]
+
+
+def only(name, clocks, have=None, foliot="", control="", check=None):
+    """A machine with just these clocks."""
+    return Guest(f"only-{name}", guest="absent", append=f"have={have or clocks}", foliot=f"clocks={clocks} {foliot}", rates=("1",), native=False,
+                 control=control, timeout_s=120, check=check)
+
+
 RESET = "the guest reset the machine"
 
 # Each lasts some thousands of instructions at least.
@@ -112,6 +127,16 @@ GUESTS = [
     # do= takes 64 commands; native/changes has the thousands
     Guest("native-changes", guest="native", append="how=changes changes=30", foliot=f"tsc=native {steep_changes(30)}",
           rates=("1",), native=False),
+    only("pit", "pit", control="control=1"),
+    only("rtc", "rtc,pmtimer"),
+    only("lapic", "lapic,pmtimer"),
+    only("deadline", "lapic,tsc,tsc-deadline,rtc"),
+    only("hyperv", "pit,tsc,hyperv"),
+    only("counter", "pit,hyperv"),
+    only("paravirtual", "lapic,tsc,pvclock,hyperv"),
+    only("all", WITHOUT_HYPERV),
+    only("unknown", "pit,sundial", have=WITHOUT_HYPERV, check=refuses_clocks),
+    only("nothing-interrupts", "tsc,pvclock,pmtimer", have=WITHOUT_HYPERV, check=refuses_clocks),
     Guest("pic", control="control=1"),
     Guest("uart"),
     Guest("halt"),

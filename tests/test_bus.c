@@ -283,6 +283,27 @@ static void mmio_reads_of_every_width_and_place_give_the_registers_bytes(void **
 	}
 }
 
+static void mmio_that_is_taken_away_is_a_hole(void **state)
+{
+	(void)state;
+	add_mmio();
+	bus_read_mmio(&bus, MMIO_BASE + MMIO_BYTES, 4, 7); /* the range that was found last */
+	count = 0;
+	bus_remove_mmio(&bus, MMIO_BASE);
+	assert_int_equal(bus_read_mmio(&bus, MMIO_BASE, 4, 7) & UINT32_MAX, UINT32_MAX);
+	assert_int_equal(count, 0);
+	bus_read_mmio(&bus, MMIO_BASE + MMIO_BYTES, 4, 7);
+	assert_int_equal(count, 1);
+	assert_int_equal(accesses[0].device, 0);
+	bus_remove_mmio(&bus, MMIO_BASE + MMIO_BYTES);
+	bus_write_mmio(&bus, MMIO_BASE + MMIO_BYTES, 1, 4, 7);
+	bus_write_mmio(&bus, 0, 1, 4, 7);
+	assert_int_equal(count, 1);
+	add_mmio();
+	bus_read_mmio(&bus, MMIO_BASE, 4, 7);
+	assert_int_equal(accesses[1].device, 1);
+}
+
 static void mmio_writes_of_whole_registers_get_there_and_others_are_lost(void **state)
 {
 	uint64_t seed = 5;
@@ -343,6 +364,7 @@ int main(void)
 		cmocka_unit_test_setup(who_is_put_in_front_comes_first, set_up),
 		cmocka_unit_test_setup(who_is_taken_away_answers_no_more, set_up),
 		cmocka_unit_test_setup(mmio_reads_of_every_width_and_place_give_the_registers_bytes, set_up),
+		cmocka_unit_test_setup(mmio_that_is_taken_away_is_a_hole, set_up),
 		cmocka_unit_test_setup(mmio_writes_of_whole_registers_get_there_and_others_are_lost, set_up),
 		cmocka_unit_test_setup(mmio_is_passed_whole_where_the_device_takes_it_whole, set_up),
 	};

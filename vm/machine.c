@@ -159,6 +159,10 @@ static void remove_clocks(struct machine *machine, uint32_t clocks)
 		bus_remove_ports(&machine->bus, RTC_PORT_INDEX);
 	if (!(clocks & CLOCK_PMTIMER))
 		pmtimer_remove_timer(&machine->pmtimer, &machine->bus);
+	if (!(clocks & CLOCK_LAPIC)) { /* which is off already: the 8259A pair's INT goes to the processor */
+		bus_remove_mmio(&machine->bus, LAPIC_PAGE_GPA);
+		bus_remove_mmio(&machine->bus, IOAPIC_GPA);
+	}
 }
 
 static void tell_calendar_end(void *context)

@@ -73,10 +73,16 @@ static void find_s5(const uint8_t *dsdt, struct acpi_facts *facts)
 	}
 }
 
-bool acpi_find(struct acpi_facts *facts)
+const uint8_t *acpi_table(const char *signature)
 {
 	const uint8_t *rsdp = find_rsdp();
-	const uint8_t *fadt = rsdp ? find_table(rsdp, "FACP") : NULL;
+
+	return rsdp ? find_table(rsdp, signature) : NULL;
+}
+
+bool acpi_find(struct acpi_facts *facts)
+{
+	const uint8_t *fadt = acpi_table("FACP");
 	uint32_t flags;
 
 	memset(facts, 0, sizeof *facts);

@@ -17,5 +17,8 @@ struct acpi_facts {
 	uint8_t s5_type;
 };
 
+/* The table with that signature, by the XSDT or the RSDT; NULL: there is none, or a checksum is wrong. */
+const uint8_t *acpi_table(const char *signature);
+
 /* False: no FADT was found, or a checksum is wrong. */
 bool acpi_find(struct acpi_facts *facts);

@@ -83,6 +83,23 @@ bool option_is(const char *name, const char *value)
 	return at && !strncmp(at, value, bytes) && (at[bytes] == ' ' || !at[bytes]);
 }
 
+bool option_lists(const char *name, const char *word)
+{
+	const char *at = option(name);
+	size_t bytes = strlen(word);
+
+	while (at && *at && *at != ' ') {
+		size_t length = 0;
+
+		while (at[length] && at[length] != ' ' && at[length] != ',')
+			length++;
+		if (length == bytes && !strncmp(at, word, bytes))
+			return true;
+		at += length + (at[length] == ',');
+	}
+	return false;
+}
+
 uint32_t share(uint32_t full)
 {
 	uint32_t part = full / 100 * option_number("share", 1) + full % 100 * option_number("share", 1) / 100;

@@ -20,6 +20,9 @@ uint32_t option_number(const char *name, uint32_t if_absent);
 /* Whether "name=value" is on the command line. */
 bool option_is(const char *name, const char *value);
 
+/* Whether word is in the list, with commas between, after "name=". */
+bool option_lists(const char *name, const char *word);
+
 /* full times share percent (share=1 to 100 on the command line, 1 where it is not there), at least 1. */
 uint32_t share(uint32_t full);
 
