@@ -138,6 +138,8 @@ GUESTS = [
     only("unknown", "pit,sundial", have=WITHOUT_HYPERV, check=refuses_clocks),
     only("nothing-interrupts", "tsc,pvclock,pmtimer", have=WITHOUT_HYPERV, check=refuses_clocks),
     Guest("pic", control="control=1"),
+    Guest("lapic", control="control=1"),
+    Guest("lapic-timer", control="control=1", timeout_s=600),
     Guest("uart"),
     Guest("halt"),
     Guest("storm", timeout_s=600),

@@ -163,7 +163,7 @@ static void do_one(uint64_t random)
 static void it_does_what_the_model_does(void **state)
 {
 	uint64_t random = 0x5eed1a91c;
-	unsigned long rounds = share(20000000);
+	unsigned long rounds = share(8000000);
 
 	memset(&model, 0, sizeof model);
 	model.enabled = true;

@@ -36,6 +36,7 @@ volatile uint32_t irq_counts[16];
 void (*volatile irq_handlers[16])(void);
 volatile bool irq_manual_eoi;
 volatile uint32_t vector_counts[256];
+void (*volatile vector_handlers[256])(void);
 volatile uint32_t fault_error, fault_eip;
 
 static uint64_t gdt[6] = {
@@ -135,6 +136,13 @@ static _Noreturn void exception_dispatch(const struct interrupt_frame *frame)
 	guest_done();
 }
 
+static void vector_dispatch(uint32_t vector)
+{
+	vector_counts[vector]++;
+	if (vector_handlers[vector])
+		vector_handlers[vector]();
+}
+
 void interrupt_dispatch(struct interrupt_frame *frame)
 {
 	if (frame->vector < 32)
@@ -144,7 +152,7 @@ void interrupt_dispatch(struct interrupt_frame *frame)
 	else if (frame->vector == VECTOR_USER_END && guard_esp)
 		guard_unwind(NO_FAULT);
 	else
-		vector_counts[frame->vector]++;
+		vector_dispatch(frame->vector);
 }
 
 static void user_action(void *code)

@@ -28,8 +28,9 @@ extern volatile uint32_t irq_counts[16];
 extern void (*volatile irq_handlers[16])(void);
 extern volatile bool irq_manual_eoi;
 
-/* Counts of software and stray interrupts: vectors 30h-FFh. */
+/* Counts of the interrupts of other vectors, 30h-FFh, and what to call at each; an EOI to the local APIC is the handler's. */
 extern volatile uint32_t vector_counts[256];
+extern void (*volatile vector_handlers[256])(void);
 
 /* Sets or clears the mask bit of one IRQ (8259A OCW1); unmasking 8-15 unmasks the cascade, too. */
 void irq_mask(unsigned irq, bool masked);
