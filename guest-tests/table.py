@@ -104,6 +104,31 @@ def only(name, clocks, have=None, foliot="", control="", check=None):
                  control=control, timeout_s=120, check=check)
 
 
+# Jumps of the calendar at known guest times, and dates that are refused: (guest time, command, part of the answer).
+JUMPS = (
+    ("1.5s", "date 2038-01-19T03:14:05Z", "from 2025-01-01T00:00:01Z to 2038-01-19T03:14:05Z"),
+    ("5.5s", "date 2024-02-28T23:59:58Z", "from 2038-01-19T03:14:09Z to 2024-02-28T23:59:58Z"),
+    ("8.5s", "date +1y", "from 2024-02-29T00:00:01Z to 2025-02-28T00:00:01Z"),
+    ("9.5s", "date 2025-02-31", "that month has no such day"),
+    ("9.5s", "date 2025-13-01T00:00:00Z", "there is no such month: they are 01 to 12"),
+    ("9.5s", "date 1969-12-31T23:59:59Z", "the calendar begins at 1970-01-01T00:00:00Z"),
+    ("9.5s", "date -99999999999999999999y", "the calendar begins at 1970-01-01T00:00:00Z"),
+    ("9.5s", "date +7975y", "the calendar ends at 9999-12-31T23:59:59Z"),
+    ("9.5s", "date tomorrow", "usage: date [DATE | +STEP | -STEP]"),
+    ("10.5s", "date +20s", "to 2025-02-28T00:00:23Z"),
+    ("11.5s", "date 9999-12-31T23:59:50Z", "to 9999-12-31T23:59:50Z"),
+)
+CALENDAR = "rtc=2025-01-01 " + " ".join(f'"do={at}:{command}"' for at, command, _ in JUMPS)
+
+
+def jumps_are_answered(lines):
+    """Each of JUMPS has its answer, in their order."""
+    answers = [line for line in lines if line.startswith("foliot: do ")]
+    wanted = [f"foliot: do {at}: {command} -> " for at, command, _ in JUMPS]
+    found = [answer.startswith(start) and part in answer for answer, start, (_, _, part) in zip(answers, wanted, JUMPS)]
+    return [(len(answers) == len(JUMPS) and all(found), f"{len(JUMPS)} dates are answered with what they do, or why not: {answers if not all(found) else ''}")]
+
+
 RESET = "the guest reset the machine"
 
 # Each lasts some thousands of instructions at least.
@@ -119,6 +144,7 @@ GUESTS = [
     Guest("hyperv", foliot="hv=hyperv", native=False, control="control=1"),
     Guest("hyperv-both", guest="hyperv", append="mode=both", foliot="hv=both", rates=("1",), native=False),
     Guest("hyperv-none", guest="hyperv", append="mode=none", foliot="hv=none", rates=("1",), native=False),
+    Guest("calendar", foliot=CALENDAR, native=False, control="control=1", timeout_s=900, check=jumps_are_answered),
     Guest("pmtimer", control="control=1"),
     Guest("tsc", control="control=1"),
     native(1),
