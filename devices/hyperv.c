@@ -71,7 +71,7 @@ void hyperv_init(struct hyperv *hyperv, const struct guest_ram *ram, uint32_t fe
 
 void hyperv_reset(struct hyperv *hyperv)
 {
-	hyperv->guest_os_id = hyperv->hypercall = hyperv->reference_tsc = hyperv->invariant_control = 0;
+	hyperv->guest_os_id = hyperv->hypercall = hyperv->reference_tsc = hyperv->vp_assist_page = hyperv->invariant_control = 0;
 }
 
 /* The offset with which the product of tsc is that of now_ns, or behind it by less than a unit. */
@@ -101,6 +101,7 @@ static uint32_t privilege_of(uint32_t msr)
 	switch (msr) {
 	case HV_X64_MSR_GUEST_OS_ID:
 	case HV_X64_MSR_HYPERCALL:
+	case HV_X64_MSR_VP_ASSIST_PAGE: /* should need that to the APIC's MSRs, but Linux writes it whatever it is told */
 		return HV_ACCESS_HYPERCALL;
 	case HV_X64_MSR_VP_INDEX:
 		return HV_ACCESS_VP_INDEX;
@@ -132,6 +133,8 @@ static uint64_t value_of(const struct hyperv *hyperv, uint32_t msr, uint64_t now
 		return GUEST_TSC_HZ;
 	case HV_X64_MSR_APIC_FREQUENCY:
 		return HYPERV_LAPIC_HZ;
+	case HV_X64_MSR_VP_ASSIST_PAGE:
+		return hyperv->vp_assist_page;
 	case HV_X64_MSR_TSC_INVARIANT_CONTROL:
 		return hyperv->invariant_control;
 	}
@@ -202,6 +205,9 @@ bool hyperv_write_msr(struct hyperv *hyperv, uint32_t msr, uint64_t value)
 		return write_hypercall(hyperv, value);
 	case HV_X64_MSR_REFERENCE_TSC:
 		return write_reference_tsc(hyperv, value);
+	case HV_X64_MSR_VP_ASSIST_PAGE: /* nothing is ever said there */
+		hyperv->vp_assist_page = value;
+		return true;
 	case HV_X64_MSR_TSC_INVARIANT_CONTROL:
 		return write_invariant_control(hyperv, value);
 	}

@@ -20,6 +20,7 @@
 #define HV_X64_MSR_REFERENCE_TSC 0x40000021u
 #define HV_X64_MSR_TSC_FREQUENCY 0x40000022u
 #define HV_X64_MSR_APIC_FREQUENCY 0x40000023u
+#define HV_X64_MSR_VP_ASSIST_PAGE 0x40000073u
 #define HV_X64_MSR_TSC_INVARIANT_CONTROL 0x40000118u
 
 #define HV_PAGE_ENABLE (1ull << 0)      /* of HYPERCALL and REFERENCE_TSC */
@@ -52,7 +53,7 @@ _Static_assert(sizeof(struct hyperv_page) == 24, "the specification's size");
 struct hyperv {
 	const struct guest_ram *ram;
 	uint32_t features; /* the privileges that the guest has */
-	uint64_t guest_os_id, hypercall, reference_tsc, invariant_control; /* the MSRs as they read */
+	uint64_t guest_os_id, hypercall, reference_tsc, vp_assist_page, invariant_control; /* the MSRs as they read */
 	uint64_t adjust;   /* the product is of guest time plus this: what the guest added to its TSC; 0 where the page may not be used */
 	uint64_t offset;   /* what the product lacks of the reference time */
 	bool page_usable;

@@ -311,12 +311,25 @@ static void what_can_only_be_read(void **state)
 	assert_int_equal(read_msr(HV_X64_MSR_TSC_INVARIANT_CONTROL, 0), 1);
 }
 
+/* Linux registers it although it has not the privilege; nothing is ever written there. */
+static void the_assist_page_stays_the_guests(void **state)
+{
+	(void)state;
+	assert_int_equal(read_msr(HV_X64_MSR_VP_ASSIST_PAGE, 0), 0);
+	assert_true(hyperv_write_msr(&hyperv, HV_X64_MSR_VP_ASSIST_PAGE, (RAM_BASE + 0x1000) | 1));
+	assert_int_equal(read_msr(HV_X64_MSR_VP_ASSIST_PAGE, 0), (RAM_BASE + 0x1000) | 1);
+	hyperv_move_tsc(&hyperv, 1000, 5);
+	assert_true(untouched_but(RAM_BASE, 0));
+	hyperv_reset(&hyperv);
+	assert_int_equal(read_msr(HV_X64_MSR_VP_ASSIST_PAGE, 0), 0);
+}
+
 /* An MSR is there if and only if its privilege is; all other numbers never. */
 static void msrs_are_those_announced(void **state)
 {
 	static const struct { uint32_t msr, privilege; } known[] = {
 		{ 0x40000000, 1 << 5 }, { 0x40000001, 1 << 5 }, { 0x40000002, 1 << 6 }, { 0x40000020, 1 << 1 }, { 0x40000021, 1 << 9 },
-		{ 0x40000022, 1 << 11 }, { 0x40000023, 1 << 11 }, { 0x40000118, 1 << 15 },
+		{ 0x40000022, 1 << 11 }, { 0x40000023, 1 << 11 }, { 0x40000073, 1 << 5 }, { 0x40000118, 1 << 15 },
 	};
 	uint64_t value;
 
@@ -349,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup(hypercall_page_can_be_called, power_on),
 		cmocka_unit_test_setup(a_locked_msr_stays_until_a_reset, power_on),
 		cmocka_unit_test_setup(what_can_only_be_read, power_on),
+		cmocka_unit_test_setup(the_assist_page_stays_the_guests, power_on),
 		cmocka_unit_test_setup(msrs_are_those_announced, power_on),
 	};
 

@@ -294,6 +294,7 @@ static const struct msr_row rows[] = {
 	{ 0x800, 0x8ff, apic_read_msr, apic_write_msr },
 	{ HV_X64_MSR_GUEST_OS_ID, HV_X64_MSR_VP_INDEX, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_TIME_REF_COUNT, HV_X64_MSR_APIC_FREQUENCY, read_hyperv, write_hyperv },
+	{ HV_X64_MSR_VP_ASSIST_PAGE, HV_X64_MSR_VP_ASSIST_PAGE, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_TSC_INVARIANT_CONTROL, HV_X64_MSR_TSC_INVARIANT_CONTROL, read_hyperv, write_hyperv },
 	{ 0x4b564d00, 0x4b564d01, read_pvclock, write_pvclock },
 	{ 0xc0000080, 0xc0000080, read_efer, write_efer },

@@ -51,7 +51,7 @@ static void leaves(bool both)
 
 static void refused(bool both)
 {
-	static const uint32_t msrs[] = { 0x40000003, 0x40000010, 0x40000024, 0x40000070, 0x40000071, 0x40000073, 0x40000080, 0x40000084,
+	static const uint32_t msrs[] = { 0x40000003, 0x40000010, 0x40000024, 0x40000070, 0x40000071, 0x40000072, 0x40000080, 0x40000084,
 					 0x40000090, 0x400000B0, 0x400000F0, 0x40000100, 0x40000106, 0x40000117, 0x40000119 };
 	static const uint32_t read_only[] = { HV_VP_INDEX, HV_TIME_REF_COUNT, HV_TSC_FREQUENCY, HV_APIC_FREQUENCY };
 	unsigned wrong = 0;
