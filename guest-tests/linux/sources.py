@@ -203,6 +203,7 @@ def judge(report, machine, log, words):
     """The claims about one boot."""
     kernel = Kernel(log, QEMU_RELOAD if report.native and report.bed == "qemu" else 0)
     report.claim(kernel.event == machine.event, f"the clock event device is {machine.event} {words}", kernel.event)
+    report.claim(kernel.chosen == "tsc", f"the clock source that Linux takes by itself is the TSC that never stops {words}", kernel.chosen)
     missing = [name for name in wanted_sources(report, machine) if name not in kernel.available]
     report.claim(not missing, f"every clock source is offered {words}", f"{missing} of {kernel.available}")
     report.claim([one.name for one in kernel.sources] == kernel.available, f"every clock source can be taken live {words}",
