@@ -51,7 +51,7 @@ static void an_empty_line_gives_the_defaults(void **state)
 		assert_false(s.hide_random);
 		assert_int_equal(s.clocks, CLOCKS_ALL);
 		assert_int_equal(s.hv, HV_KVM);
-		assert_false(s.hide_invariant || s.hide_constant || s.hide_tsc_adjust || s.hide_tsc_deadline || s.hide_x2apic);
+		assert_false(s.hide_invariant || s.hide_constant || s.hide_tsc_frequency || s.hide_tsc_adjust || s.hide_tsc_deadline || s.hide_x2apic);
 		assert_int_equal(s.exit_port, 0);
 		assert_int_equal(s.trace_port, 0);
 		assert_int_equal(s.on_reset, RESET_STOP);
@@ -104,6 +104,7 @@ static void each_feature_is_hidden_by_its_key(void **state)
 		{ "rdrand", offsetof(struct settings, hide_random) },
 		{ "tsc-invariant", offsetof(struct settings, hide_invariant) },
 		{ "tsc-constant", offsetof(struct settings, hide_constant) },
+		{ "tsc-frequency", offsetof(struct settings, hide_tsc_frequency) },
 		{ "tsc-adjust", offsetof(struct settings, hide_tsc_adjust) },
 		{ "tsc-deadline", offsetof(struct settings, hide_tsc_deadline) },
 		{ "x2apic", offsetof(struct settings, hide_x2apic) },
@@ -229,6 +230,7 @@ static const struct {
 	{ "clocks=lapic,tsc-deadline", "clocks: \"lapic,tsc-deadline\"" },
 	{ "tsc-invariant=1", "tsc-invariant: \"1\"" },
 	{ "tsc-constant=no", "tsc-constant: \"no\"" },
+	{ "tsc-frequency=1", "tsc-frequency: \"1\"" },
 	{ "tsc-adjust=pass", "tsc-adjust: \"pass\"" },
 	{ "tsc-deadline=", "tsc-deadline: \"\"" },
 	{ "x2apic=off", "x2apic: \"off\"" },

@@ -91,6 +91,7 @@ static const struct {
 } hiding[] = {
 	{ "rdrand=hide", { { 1, { 0, 0, BIT(30), 0 } }, { 7, { 0, BIT(18), 0, 0 } } } },
 	{ "tsc-invariant=hide", { { 0x80000007, { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } } } },
+	{ "tsc-frequency=hide", { { 0x15, { UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX } } } },
 	{ "tsc-adjust=hide", { { 7, { 0, BIT(1), 0, 0 } } } },
 	{ "tsc-deadline=hide", { { 1, { 0, 0, BIT(24), 0 } } } },
 	{ "x2apic=hide", { { 1, { 0, 0, BIT(21), 0 } } } },
@@ -156,6 +157,7 @@ static void kvm_is_the_table(void **state)
 	for (uint32_t leaf = 0x40000000; leaf < 0x40000200; leaf++)
 		assert_true(same(seen("rdrand=hide", leaf, nothing), cpuid_for_guest(leaf, 0, &nothing, 0)));
 	assert_int_equal(seen("tsc=native", 0x40000010, nothing).eax, 0);
+	assert_int_equal(seen("tsc-frequency=hide", 0x40000010, nothing).eax, 0);
 	assert_int_equal(seen("tsc=native", 0x40000001, nothing).eax, BIT(0) | BIT(1) | BIT(3) | BIT(24));
 	assert_int_equal(seen("clocks=pit", 0x40000001, nothing).eax, BIT(1));
 	assert_int_equal(view_of("clocks=pit", true).kvm_features & (BIT(0) | BIT(3) | BIT(24)), 0);
@@ -211,6 +213,7 @@ static void privileges_follow_the_clocks(void **state)
 		{ "hv=hyperv", 0x8a62 },
 		{ "hv=hyperv tsc=native", 0x62 },
 		{ "hv=hyperv tsc-invariant=hide", 0x0a62 },
+		{ "hv=hyperv tsc-frequency=hide", 0x8262 },
 		{ "clocks=pit,hyperv", 0x62 },
 		{ "clocks=pit,tsc,hyperv", 0x8a62 },
 		{ "clocks=pit,tsc hv=hyperv", 0x8060 },

@@ -183,6 +183,11 @@ static bool set_tsc_constant(struct settings *settings, const char *value)
 	return set_hide(&settings->hide_constant, "show", value);
 }
 
+static bool set_tsc_frequency(struct settings *settings, const char *value)
+{
+	return set_hide(&settings->hide_tsc_frequency, "show", value);
+}
+
 static bool set_tsc_adjust(struct settings *settings, const char *value)
 {
 	return set_hide(&settings->hide_tsc_adjust, "show", value);
@@ -303,6 +308,7 @@ static const struct key keys[] = {
 	{ "hv", set_hv, false, "kvm, hyperv, both or none" },
 	{ "tsc-invariant", set_tsc_invariant, false, "show or hide" },
 	{ "tsc-constant", set_tsc_constant, false, "show or hide" },
+	{ "tsc-frequency", set_tsc_frequency, false, "show or hide" },
 	{ "tsc-adjust", set_tsc_adjust, false, "show or hide" },
 	{ "tsc-deadline", set_tsc_deadline, false, "show or hide" },
 	{ "x2apic", set_x2apic, false, "show or hide" },

@@ -40,6 +40,7 @@ struct settings {
 	bool own_clocks, own_hv;       /* clocks=, hv= were given */
 	bool hide_invariant;           /* tsc-invariant=hide  CPUID does not tell that the TSC never stops; default show */
 	bool hide_constant;            /* tsc-constant=hide   nor is the processor's model one that tells that it keeps its rate */
+	bool hide_tsc_frequency;       /* tsc-frequency=hide  nothing gives the TSC's frequency: the guest has to measure it */
 	bool hide_tsc_adjust;          /* tsc-adjust=hide     no TSC_ADJUST */
 	bool hide_tsc_deadline;        /* tsc-deadline=hide   the local APIC's timer has no deadline mode */
 	bool hide_x2apic;              /* x2apic=hide         the local APIC is in memory only */

@@ -160,21 +160,23 @@ static void hide_features(struct cpuid_view *view, const struct settings *settin
 		view->hidden_1_ecx |= LEAF_1_ECX_TSC_DEADLINE;
 	if (settings->hide_x2apic)
 		view->hidden_1_ecx |= LEAF_1_ECX_X2APIC;
-	if (settings->hide_invariant)
-		view->hides_invariant = true;
+	view->hides_invariant |= settings->hide_invariant;
+	view->hides_rate |= settings->hide_tsc_frequency;
 }
 
-/* Without a hypercall page and a processor's number no guest takes the clocks. */
-static uint32_t hyperv_features(const struct cpuid_view *view, uint32_t clocks)
+/* Without a hypercall page and a processor's number no guest takes the clocks. The page counts by a TSC that goes with guest time. */
+static uint32_t hyperv_features(const struct cpuid_view *view, const struct settings *settings)
 {
-	uint32_t features = HV_ACCESS_HYPERCALL | HV_ACCESS_VP_INDEX;
+	uint32_t features = HV_ACCESS_HYPERCALL | HV_ACCESS_VP_INDEX, clocks = settings->clocks;
 
 	if (!hv_is_hyperv(view->hv))
 		return 0;
 	if (clocks & CLOCK_HYPERV)
 		features |= HV_ACCESS_REFERENCE_COUNTER;
+	if (clocks & CLOCK_HYPERV && clocks & CLOCK_TSC && settings->tsc != TSC_NATIVE)
+		features |= HV_ACCESS_REFERENCE_TSC;
 	if (clocks & CLOCK_HYPERV && !view->hides_rate)
-		features |= HV_ACCESS_REFERENCE_TSC | HV_ACCESS_FREQUENCIES;
+		features |= HV_ACCESS_FREQUENCIES;
 	if (!view->hides_invariant)
 		features |= HV_ACCESS_TSC_INVARIANT;
 	return features;
@@ -193,7 +195,7 @@ struct cpuid_view cpuid_view_of(const struct settings *settings, bool is_intel)
 	if (!hv_is_kvm(view.hv))
 		view.kvm_features = 0;
 	view.hides_constant = settings->hide_constant && is_intel;
-	view.hyperv_features = hyperv_features(&view, settings->clocks);
+	view.hyperv_features = hyperv_features(&view, settings);
 	view.waits_for_control = view.hv == HV_HYPERV && view.hyperv_features & HV_ACCESS_TSC_INVARIANT;
 	view.alters = view.hv != HV_KVM || ~view.kvm_features || view.hides_rate || view.hides_invariant || view.hides_constant ||
 		      view.hidden_1_ecx | view.hidden_1_edx | view.hidden_7_ebx;
