@@ -142,6 +142,8 @@ GUESTS = [
     Guest("ticks", native=False, control="control=1"),
     Guest("pvclock", native=False, control="control=1"),
     Guest("hyperv", foliot="hv=hyperv", native=False, control="control=1"),
+    Guest("hyperv-changed", guest="hyperv", rates=("1",), native=False,
+          foliot="hv=hyperv " + changes(("200ms", "100"), ("500ms", "1/10"), ("501ms", "3"), ("700ms", "255.9"), ("1200ms", "1/7"), ("1210ms", "1000"))),
     Guest("hyperv-both", guest="hyperv", append="mode=both", foliot="hv=both", rates=("1",), native=False),
     Guest("hyperv-none", guest="hyperv", append="mode=none", foliot="hv=none", rates=("1",), native=False),
     Guest("calendar", foliot=CALENDAR, native=False, control="control=1", timeout_s=900, check=jumps_are_answered),
