@@ -31,7 +31,7 @@ static bool has_vector(const struct lapic_vectors *vectors, uint8_t vector)
 
 static int highest_bit(uint32_t bits)
 {
-	return 31 - __builtin_clz(bits);
+	return 31 ^ __builtin_clz(bits);
 }
 
 /* -1: none. */
@@ -49,10 +49,12 @@ static int highest_vector(const struct lapic_vectors *vectors)
 
 static void prioritise(struct lapic *lapic)
 {
-	int serving = lapic->highest_isr < 0 ? 0 : lapic->highest_isr & 0xf0;
+	int serving = lapic->highest_isr & ~0xf, priority = lapic->tpr | 0xf;
 
-	lapic->ppr = (uint8_t)(lapic->tpr >> 4 >= serving >> 4 ? lapic->tpr : serving);
-	lapic->deliverable = lapic->highest_irr >> 4 > lapic->ppr >> 4 ? lapic->highest_irr : -1;
+	lapic->ppr = (uint8_t)(priority > serving ? lapic->tpr : serving);
+	if (priority < serving)
+		priority = serving | 0xf;
+	lapic->deliverable = lapic->highest_irr > priority ? lapic->highest_irr : -1;
 }
 
 void lapic_set_tpr(struct lapic *lapic, uint8_t tpr)

@@ -8,9 +8,6 @@
 #include "vm/machine.h"
 
 #define MSR_APIC_BASE 0x1bu
-#define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_X2APIC_FIRST 0x800u
-#define MSR_X2APIC_END 0x840u
 #define IOAPIC_REGISTER_INDEX 0x00u
 #define IOAPIC_REGISTER_DATA 0x10u
 #define IOAPIC_ID_SHIFT 24
@@ -169,21 +166,14 @@ bool apic_read_msr(struct machine *machine, uint32_t msr, uint64_t *value)
 		*value = lapic->base;
 		return cpuid_view_has_apic(&machine->cpuid);
 	}
-	if (msr == MSR_TSC_DEADLINE) {
-		*value = lapic_read_deadline(lapic, machine->now_ns);
-		return lapic->has_deadline;
-	}
-	return msr < MSR_X2APIC_END && lapic_read_msr(lapic, msr, value, machine->now_ns);
+	*value = lapic_read_deadline(lapic, machine->now_ns);
+	return lapic->has_deadline;
 }
 
 bool apic_write_msr(struct machine *machine, uint32_t msr, uint64_t value)
 {
 	struct lapic *lapic = &machine->lapic;
 
-	if (msr >= MSR_X2APIC_END)
-		return false;
-	if (msr >= MSR_X2APIC_FIRST)
-		return lapic_write_msr(lapic, msr, value, machine->now_ns);
 	if (msr == MSR_APIC_BASE)
 		return write_base(machine, value);
 	if (lapic->has_deadline)

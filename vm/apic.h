@@ -23,7 +23,7 @@ unsigned apic_next_priority(struct machine *machine, bool *ready);
 /* The processor takes the interrupt that was ready: its vector. */
 uint8_t apic_acknowledge(struct machine *machine);
 
-/* MSRs 1Bh, 6E0h and 800h to 8FFh. False: #GP. */
+/* MSRs 1Bh and 6E0h. False: #GP. */
 bool apic_read_msr(struct machine *machine, uint32_t msr, uint64_t *value);
 bool apic_write_msr(struct machine *machine, uint32_t msr, uint64_t value);
 

@@ -275,6 +275,16 @@ static bool read_de_cfg(struct machine *machine, uint32_t msr, uint64_t *value)
 	return true;
 }
 
+static bool read_x2apic(struct machine *machine, uint32_t msr, uint64_t *value)
+{
+	return lapic_read_msr(&machine->lapic, msr, value, machine->now_ns);
+}
+
+static bool write_x2apic(struct machine *machine, uint32_t msr, uint64_t value)
+{
+	return lapic_write_msr(&machine->lapic, msr, value, machine->now_ns);
+}
+
 static const struct msr_row rows[] = {
 	{ 0x10, 0x10, read_tsc, write_tsc },
 	{ 0x11, 0x12, read_pvclock, write_pvclock },
@@ -291,7 +301,7 @@ static const struct msr_row rows[] = {
 	{ 0x277, 0x277, read_pat, write_pat },
 	{ 0x2ff, 0x2ff, read_mtrr_default, write_mtrr_default },
 	{ 0x6e0, 0x6e0, apic_read_msr, apic_write_msr },
-	{ 0x800, 0x8ff, apic_read_msr, apic_write_msr },
+	{ 0x800, 0x8ff, read_x2apic, write_x2apic },
 	{ HV_X64_MSR_GUEST_OS_ID, HV_X64_MSR_VP_INDEX, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_TIME_REF_COUNT, HV_X64_MSR_APIC_FREQUENCY, read_hyperv, write_hyperv },
 	{ HV_X64_MSR_VP_ASSIST_PAGE, HV_X64_MSR_VP_ASSIST_PAGE, read_hyperv, write_hyperv },
@@ -305,7 +315,12 @@ static const struct msr_row rows[] = {
 	{ 0xc0011029, 0xc0011029, read_de_cfg, write_ignored },
 };
 
-static const struct msr_row *row_of(uint32_t msr)
+static bool is_in(const struct msr_row *row, uint32_t msr)
+{
+	return msr - row->first <= row->last - row->first;
+}
+
+static __attribute__((noinline)) const struct msr_row *find_row(struct msr_state *state, uint32_t msr)
 {
 	size_t low = 0, high = sizeof rows / sizeof *rows;
 
@@ -317,7 +332,18 @@ static const struct msr_row *row_of(uint32_t msr)
 		else
 			high = middle;
 	}
-	return low < sizeof rows / sizeof *rows && msr >= rows[low].first ? &rows[low] : NULL;
+	if (low == sizeof rows / sizeof *rows || !is_in(&rows[low], msr))
+		return NULL;
+	state->recent = low;
+	return &rows[low];
+}
+
+/* Mostly it is the row of the last access: of EOIs, or of deadlines. */
+static inline const struct msr_row *row_of(struct msr_state *state, uint32_t msr)
+{
+	const struct msr_row *recent = &rows[state->recent];
+
+	return is_in(recent, msr) ? recent : find_row(state, msr);
 }
 
 static bool refused(struct machine *machine, uint32_t msr, bool write)
@@ -329,14 +355,14 @@ static bool refused(struct machine *machine, uint32_t msr, bool write)
 
 bool msr_read(struct machine *machine, uint32_t msr, uint64_t *value)
 {
-	const struct msr_row *row = row_of(msr);
+	const struct msr_row *row = row_of(&machine->msrs, msr);
 
 	return (row && row->read(machine, msr, value)) || refused(machine, msr, false);
 }
 
 bool msr_write(struct machine *machine, uint32_t msr, uint64_t value)
 {
-	const struct msr_row *row = row_of(msr);
+	const struct msr_row *row = row_of(&machine->msrs, msr);
 
 	return (row && row->write(machine, msr, value)) || refused(machine, msr, true);
 }

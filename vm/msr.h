@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct machine;
@@ -17,6 +18,7 @@ struct msr_state {
 	uint64_t mtrr_variable[2 * MSR_VARIABLE_MTRRS];
 	uint64_t mtrr_fixed[MSR_FIXED_MTRRS];
 	uint64_t mtrr_default;
+	size_t recent; /* the row of the table that was found last */
 };
 
 /* The guest's RDMSR and WRMSR. False: #GP. */
