@@ -26,8 +26,8 @@ FREESTANDING := -std=c17 -ffreestanding -m64 -mgeneral-regs-only -mno-red-zone -
 	-ffunction-sections -fdata-sections
 # Fast where every exit passes, small elsewhere.
 HOT := timekeeping/% svm/% vmx/vmx.% vmx/inject.% vmx/exit.% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.%) \
-	$(addprefix devices/,lapic.% lapic_registers.% lapic_timer.% hyperv.%) \
-	$(addprefix vm/,run.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.% mmio.% emulate.%)
+	$(addprefix devices/,ioapic.% lapic.% lapic_registers.% lapic_timer.% hyperv.%) \
+	$(addprefix vm/,run.% apic.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.% mmio.% emulate.%)
 OPTIMISE = $(if $(filter $(HOT),$<),-O2,-Os)
 CFLAGS = $(OPTIMISE) -g $(FREESTANDING) $(WARNINGS) -I. -ffile-prefix-map=$(CURDIR)=. $(EXTRA_CFLAGS)
 LDFLAGS := -m elf_x86_64 -nostdlib -static -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --build-id=sha1 --gc-sections

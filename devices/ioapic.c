@@ -22,7 +22,6 @@
 #define ENTRY_ACTIVE_LOW (1ull << 13)
 #define ENTRY_REMOTE_IRR (1ull << 14)
 #define ENTRY_LEVEL (1ull << 15)
-#define ENTRY_MASKED (1ull << 16)
 #define ENTRY_WRITABLE 0xff0000000001afffull
 #define ENTRY_DESTINATION_SHIFT 56
 
@@ -114,12 +113,12 @@ static void send_level(struct ioapic *ioapic, unsigned pin)
 	uint64_t entry = ioapic->entries[pin];
 
 	ioapic->unsent &= ~(1u << pin);
-	if (is_level(entry) && !(entry & (ENTRY_MASKED | ENTRY_REMOTE_IRR)) && is_active(ioapic, pin))
+	if (is_level(entry) && !(entry & (IOAPIC_ENTRY_MASKED | ENTRY_REMOTE_IRR)) && is_active(ioapic, pin))
 		send(ioapic, pin);
 }
 
-/* An edge at a masked pin is lost (3.2.4, "Interrupt Mask"). */
-void ioapic_set_pin(struct ioapic *ioapic, unsigned pin, bool level)
+/* An edge at a masked pin is lost (3.2.4, "Interrupt Mask"), and has not come here. */
+void ioapic_change_pin(struct ioapic *ioapic, unsigned pin, bool level)
 {
 	bool was_active = is_active(ioapic, pin);
 	uint64_t entry = ioapic->entries[pin];
@@ -129,7 +128,7 @@ void ioapic_set_pin(struct ioapic *ioapic, unsigned pin, bool level)
 		return;
 	if (is_level(entry))
 		send_level(ioapic, pin);
-	else if (!was_active && !(entry & ENTRY_MASKED))
+	else if (!was_active)
 		send(ioapic, pin);
 }
 
@@ -143,7 +142,7 @@ static bool is_line_masked(const void *context, unsigned irq)
 	const struct ioapic *ioapic = context;
 	uint64_t entry = ioapic->entries[irq_gsi(irq)];
 
-	return entry & ENTRY_MASKED || !has_vector(entry) || !reaches_processor(ioapic, entry) ||
+	return entry & IOAPIC_ENTRY_MASKED || !has_vector(entry) || !reaches_processor(ioapic, entry) ||
 	       !ioapic->sink.is_open(ioapic->sink.context);
 }
 
@@ -151,7 +150,7 @@ bool ioapic_takes_extint(const struct ioapic *ioapic)
 {
 	uint64_t entry = ioapic->entries[IOAPIC_PIN_INT];
 
-	return !(entry & ENTRY_MASKED) && mode_of(entry) == MODE_EXTINT && reaches_processor(ioapic, entry);
+	return !(entry & IOAPIC_ENTRY_MASKED) && mode_of(entry) == MODE_EXTINT && reaches_processor(ioapic, entry);
 }
 
 static unsigned irq_of(unsigned pin)
@@ -257,7 +256,7 @@ static void ioapic_write(void *device, uint32_t offset, uint64_t value, unsigned
 void ioapic_reset(struct ioapic *ioapic)
 {
 	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
-		ioapic->entries[pin] = ENTRY_MASKED;
+		ioapic->entries[pin] = IOAPIC_ENTRY_MASKED;
 	ioapic->id = 0;
 	ioapic->index = 0;
 	ioapic->unsent = 0;

@@ -45,8 +45,20 @@ void ioapic_init(struct ioapic *ioapic, struct bus *bus, struct irq_router *rout
 /* All pins masked, ID 0; the pins keep their levels. */
 void ioapic_reset(struct ioapic *ioapic);
 
-/* The level of a pin: the 8259A pair's INT at IOAPIC_PIN_INT. The other pins are driven by the router. */
-void ioapic_set_pin(struct ioapic *ioapic, unsigned pin, bool level);
+#define IOAPIC_ENTRY_MASKED (1ull << 16)
+
+/* A pin that is not masked changes its level. */
+void ioapic_change_pin(struct ioapic *ioapic, unsigned pin, bool level);
+
+/* The level of a pin: the 8259A pair's INT at IOAPIC_PIN_INT. The other pins are driven by the router. What happens at a masked pin has no
+ * effects. */
+static inline void ioapic_set_pin(struct ioapic *ioapic, unsigned pin, bool level)
+{
+	if (!(ioapic->entries[pin] & IOAPIC_ENTRY_MASKED))
+		ioapic_change_pin(ioapic, pin, level);
+	else
+		ioapic->inputs = (ioapic->inputs & ~(1u << pin)) | (uint32_t)level << pin;
+}
 
 /* Whether a pin in ExtINT mode asks the processor to take its vector from the 8259A pair now, or would if it were active. */
 bool ioapic_takes_extint(const struct ioapic *ioapic);

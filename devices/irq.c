@@ -21,16 +21,9 @@ void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip)
 
 void irq_set(struct irq_router *router, unsigned irq, bool level)
 {
-	uint32_t bit = 1u << irq;
-
 	ASSERT(irq < IRQ_LINES && router->chip_count);
-	if (level) {
-		if (!(router->levels & bit))
-			router->sources[irq].taker = NULL;
-		router->levels |= bit;
-	} else {
-		router->levels &= ~bit;
-	}
+	if (level)
+		router->sources[irq].taker = NULL;
 	for (const struct irq_chip *chip = router->chips; chip < router->chips + router->chip_count; chip++)
 		if (irq < chip->lines)
 			chip->set(chip->chip, irq, level);

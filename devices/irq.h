@@ -21,13 +21,12 @@ struct irq_chip {
 struct irq_source {
 	void *device;
 	void (*accepted)(void *device, uint64_t now_ns);
-	const void *taker; /* the controller that delivered the interrupt of the last rise; NULL: none has yet */
+	const void *taker; /* the controller that delivered the interrupt since the line was raised last; NULL: none has yet */
 };
 
 struct irq_router {
 	struct irq_chip chips[IRQ_CHIPS];
 	unsigned chip_count;
-	uint32_t levels; /* of the lines */
 	struct irq_source sources[IRQ_LINES];
 };
 

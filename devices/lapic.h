@@ -94,10 +94,25 @@ bool lapic_deliver(struct lapic *lapic, uint8_t vector, bool level);
 /* The pins LINT0 (the 8259A's INT) and LINT1. As ExtINT a pin does nothing here: see takes_extint. */
 void lapic_set_lint(struct lapic *lapic, unsigned pin, bool level);
 
+/* The same for LINT0, which mostly is an ExtINT. */
+static inline void lapic_set_int(struct lapic *lapic, bool level)
+{
+	if (lapic->takes_extint)
+		lapic->lint[0] = level;
+	else
+		lapic_set_lint(lapic, 0, level);
+}
+
 /* The vector that the processor is to take next, or -1. */
 static inline int lapic_pending(const struct lapic *lapic)
 {
 	return lapic->deliverable;
+}
+
+/* Whether it may have one when it is told the processor's TPR. */
+static inline bool lapic_may_interrupt(const struct lapic *lapic)
+{
+	return lapic->highest_irr > lapic->highest_isr;
 }
 
 static inline bool lapic_takes_extint(const struct lapic *lapic)

@@ -38,22 +38,24 @@ static bool extint_passes(const void *context)
 
 unsigned apic_next_priority(struct machine *machine, bool *ready)
 {
-	int vector;
+	unsigned held = 0;
 
-	follow_cr8(machine);
-	vector = lapic_pending(&machine->lapic);
 	*ready = true;
-	if (vector >= 0)
-		return (unsigned)vector >> 4;
+	if (lapic_may_interrupt(&machine->lapic)) {
+		follow_cr8(machine);
+		if (lapic_pending(&machine->lapic) >= 0)
+			return (unsigned)lapic_pending(&machine->lapic) >> 4;
+		held = lapic_tpr_threshold(&machine->lapic);
+	}
 	if (pic_pending(&machine->pic) && extint_passes(machine))
 		return PRIORITY_ANY_CR8;
 	*ready = false;
-	return lapic_tpr_threshold(&machine->lapic);
+	return held;
 }
 
 uint8_t apic_acknowledge(struct machine *machine)
 {
-	if (lapic_pending(&machine->lapic) >= 0)
+	if (lapic_may_interrupt(&machine->lapic) && lapic_pending(&machine->lapic) >= 0)
 		return lapic_acknowledge(&machine->lapic, machine->now_ns);
 	return pic_acknowledge(&machine->pic, machine->now_ns);
 }
@@ -63,7 +65,7 @@ static void drive_int(void *context, bool level)
 {
 	struct machine *machine = context;
 
-	lapic_set_lint(&machine->lapic, 0, level);
+	lapic_set_int(&machine->lapic, level);
 	ioapic_set_pin(&machine->ioapic, IOAPIC_PIN_INT, level);
 }
 

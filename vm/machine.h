@@ -136,7 +136,7 @@ static inline void machine_withhold(struct machine *machine, enum withheld why, 
 /* Whether a controller may have an interrupt for the processor: it has to be asked. */
 static inline bool machine_may_interrupt(const struct machine *machine)
 {
-	return pic_pending(&machine->pic) || machine->lapic.highest_irr > machine->lapic.highest_isr;
+	return pic_pending(&machine->pic) || lapic_may_interrupt(&machine->lapic);
 }
 
 /* Moves "now" to host_tsc. */
