@@ -168,6 +168,9 @@ GUESTS = [
     Guest("pic", control="control=1"),
     Guest("lapic", control="control=1"),
     Guest("lapic-timer", control="control=1", timeout_s=600),
+    Guest("ioapic", control="control=1"),
+    # the SCI comes once in 600 s of guest time
+    Guest("ioapic-sci", guest="ioapic", append="how=sci", rates=("1000",), native=False, ips=10**9),
     Guest("uart"),
     Guest("halt"),
     Guest("storm", timeout_s=600),
