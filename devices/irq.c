@@ -15,27 +15,33 @@ void irq_claim(struct irq_router *router, unsigned irq, void *device, void (*acc
 
 void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip)
 {
-	ASSERT(router->chip_count < IRQ_CHIPS && chip->set && chip->masked && chip->lines <= IRQ_LINES);
-	router->chips[router->chip_count++] = *chip;
+	struct irq_chip *free = &router->chips[router->chips[0].lines ? 1 : 0];
+
+	ASSERT(!free->lines && chip->set && chip->masked && chip->lines <= IRQ_LINES);
+	*free = *chip;
 }
 
 void irq_set(struct irq_router *router, unsigned irq, bool level)
 {
-	ASSERT(irq < IRQ_LINES && router->chip_count);
+	const struct irq_chip *first = &router->chips[0], *second = &router->chips[1];
+
+	ASSERT(irq < IRQ_LINES && first->lines);
 	if (level)
 		router->sources[irq].taker = NULL;
-	for (const struct irq_chip *chip = router->chips; chip < router->chips + router->chip_count; chip++)
-		if (irq < chip->lines)
-			chip->set(chip->chip, irq, level);
+	if (irq < first->lines)
+		first->set(first->chip, irq, level);
+	if (irq < second->lines)
+		second->set(second->chip, irq, level);
 }
 
 bool irq_masked(const struct irq_router *router, unsigned irq)
 {
-	ASSERT(irq < IRQ_LINES && router->chip_count);
-	for (const struct irq_chip *chip = router->chips; chip < router->chips + router->chip_count; chip++)
-		if (irq < chip->lines && !chip->masked(chip->chip, irq))
-			return false;
-	return true;
+	const struct irq_chip *first = &router->chips[0], *second = &router->chips[1];
+
+	ASSERT(irq < IRQ_LINES && first->lines);
+	if (irq < first->lines && !first->masked(first->chip, irq))
+		return false;
+	return irq >= second->lines || second->masked(second->chip, irq);
 }
 
 void irq_accepted(struct irq_router *router, unsigned irq, uint64_t now_ns)

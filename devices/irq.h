@@ -9,7 +9,6 @@
 
 #define IRQ_LINES 24
 #define IRQ_ISA_LINES 16
-#define IRQ_CHIPS 2
 
 struct irq_chip {
 	void *chip;
@@ -25,8 +24,7 @@ struct irq_source {
 };
 
 struct irq_router {
-	struct irq_chip chips[IRQ_CHIPS];
-	unsigned chip_count;
+	struct irq_chip chips[2]; /* lines 0: there is none */
 	struct irq_source sources[IRQ_LINES];
 };
 
@@ -40,7 +38,7 @@ static inline unsigned irq_gsi(unsigned irq)
 /* Called by a device at its initialisation: whom to tell of accepted interrupts. accepted may be NULL. */
 void irq_claim(struct irq_router *router, unsigned irq, void *device, void (*accepted)(void *device, uint64_t now_ns));
 
-/* Called by a controller at its initialisation. */
+/* Called by a controller at its initialisation; two are possible. */
 void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip);
 
 /* A device drives its line. */
