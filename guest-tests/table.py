@@ -7,6 +7,7 @@ import re
 
 ALL_RATES = ("1", "100", "1/100")
 FAST_RATES = ("1000", "65000", "1000000")
+CLOCK_RATES = ("1/1000", "1/7", "1", "3", "100", "255.9", "1000")
 
 # What beds lack: (bed, processor or None for the usual one) -> need -> in words.
 MULTIPLIER = {"multiplier": "a TSC multiplier"}
@@ -35,6 +36,8 @@ class Guest:
     native_status: int = 0       # where it is not the same
     complete: bool = True        # the guest comes to its "done" line
     control: str = ""
+    image: str = "foliot.elf"    # in build/; foliot-test.elf has the hooks of a test build
+    control_image: str = ""      # of the control, where it is not the same
     ips: int = 0                 # instructions a second, where the bed takes it (Bochs) and the usual is not wanted
     timeout_s: int = 300         # of host time; the bed's own time is whatever the rate makes of it
     check: callable = None       # of the lines of the console: more (held, claim) pairs
@@ -135,10 +138,18 @@ RESET = "the guest reset the machine"
 CHANGES = changes(("2s", "65000"), ("100s", "1000"), ("103s", "1"), ("103001ms", "30000"), ("300s", "1/1000"), ("300000001us", "999"),
                   ("310s", "65000"), ("600s", "7/3"), ("600001ms", "1000"))
 
+CLOCKS = ""
+
 GUESTS = [
     Guest("rtc", control="control=1", timeout_s=900),
     Guest("pit", control="control=1", timeout_s=900),
-    Guest("clocks", control="control=1", timeout_s=900),
+    # every pair of clocks: at steady rates, through random changes, with the TSC left out that is the host's; and clocks that are wrong
+    Guest("clocks", foliot=CLOCKS, rates=CLOCK_RATES, native=False, control="control=1", control_image="foliot-test.elf", timeout_s=900),
+    Guest("clocks-walk", guest="clocks", append="how=walk", foliot=CLOCKS, rates=("1",), native=False, image="foliot-test.elf", ips=10**9,
+          timeout_s=900),
+    Guest("clocks-native", guest="clocks", append="reference=pvclock", foliot="tsc=native", rates=("1/7", "100"), native=False, timeout_s=900),
+    Guest("clocks-controls", guest="clocks", append="how=controls", foliot=f"tsc=trap {CLOCKS}", rates=("1",), native=False,
+          image="foliot-test.elf", timeout_s=900),
     Guest("ticks", native=False, control="control=1"),
     Guest("pvclock", native=False, control="control=1"),
     Guest("hyperv", foliot="hv=hyperv", native=False, control="control=1"),

@@ -301,10 +301,14 @@ static struct rate random_rate(void)
 	return (struct rate){ kind == 1 ? 1 : random_number(), kind == 0 ? 1 : random_number() };
 }
 
+/* As an operator's command does it, but nobody is told: that would take time, of which there is little between two changes. */
 static void change(struct rate rate)
 {
-	if (control_set_rate(the_machine, rate))
-		changes++;
+	if (!rate.num || !rate_reduce(&rate))
+		return;
+	the_machine->rate = rate;
+	machine_bend(the_machine, rate);
+	changes++;
 }
 
 static void change_after(struct rate rate, uint64_t left_ns)
