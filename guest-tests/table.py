@@ -138,7 +138,7 @@ RESET = "the guest reset the machine"
 CHANGES = changes(("2s", "65000"), ("100s", "1000"), ("103s", "1"), ("103001ms", "30000"), ("300s", "1/1000"), ("300000001us", "999"),
                   ("310s", "65000"), ("600s", "7/3"), ("600001ms", "1000"))
 
-CLOCKS = ""
+CLOCKS = "hv=both"
 
 GUESTS = [
     Guest("rtc", control="control=1", timeout_s=900),

@@ -104,7 +104,10 @@ static bool read_hyperv(struct machine *machine, uint32_t msr, uint64_t *value)
 
 static bool write_hyperv(struct machine *machine, uint32_t msr, uint64_t value)
 {
-	return hyperv_write_msr(&machine->hyperv, msr, value);
+	bool taken = hyperv_write_msr(&machine->hyperv, msr, value);
+
+	test_hooks_hyperv_written();
+	return taken;
 }
 
 static bool has_pvclock(const struct machine *machine)

@@ -37,6 +37,9 @@ void test_hooks_start(struct machine *machine);
 uint64_t test_hooks_tsc(const struct machine *machine, uint64_t tsc);
 uint64_t test_hooks_ns(enum test_clock clock, uint64_t now_ns);
 
+/* The guest has written an MSR of Hyper-V's, and thereby perhaps its page. */
+void test_hooks_hyperv_written(void);
+
 #else
 
 static inline void test_hooks_start(struct machine *machine)
@@ -54,6 +57,10 @@ static inline uint64_t test_hooks_ns(enum test_clock clock, uint64_t now_ns)
 {
 	(void)clock;
 	return now_ns;
+}
+
+static inline void test_hooks_hyperv_written(void)
+{
 }
 
 #endif

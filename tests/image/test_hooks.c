@@ -23,6 +23,8 @@
 #define HPET_GPA 0xfed00000ull
 #define LAPIC_GPA 0xfee00000ull
 
+#define HYPERV_UNIT_NS 100ull
+
 #define PPM 1000000ull
 #define PPM_MOST 500000
 #define RATE_MOST 1000ull  /* of a walk; its inverse is the least */
@@ -198,7 +200,7 @@ uint64_t test_hooks_ns(enum test_clock clock, uint64_t now_ns)
 
 	if (!spoiled[clock])
 		return now_ns;
-	if (is_moment(spoil, now_ns) && (clock == TEST_CLOCK_TSC || time_of(spoil, now_ns) % 100 < spoil->step_ns))
+	if (is_moment(spoil, now_ns) && (clock == TEST_CLOCK_TSC || time_of(spoil, now_ns) % HYPERV_UNIT_NS < spoil->step_ns))
 		make_step(spoil);
 	return note_read(spoil, now_ns);
 }
@@ -221,6 +223,29 @@ static void spoil_pvclock_page(void *context, const struct pvclock_time *time)
 	wrong.tsc_to_system_mul = mul < UINT32_MAX ? (uint32_t)mul : UINT32_MAX;
 	wrong.system_time_ns = time_of(spoil, time->system_time_ns);
 	memcpy(page, &wrong, sizeof wrong);
+}
+
+/* The guest has registered the page, or it is to be wrong from now on: it goes on from where it is. A step is one of its own units. */
+static void spoil_hyperv_page(void)
+{
+	struct machine *machine = the_machine;
+	struct spoil *spoil = &spoils[TEST_CLOCK_HYPERV_PAGE];
+	uint64_t gpa = machine->hyperv.reference_tsc & ~0xfffull, tsc = machine->now_ns + machine->tsc_adjust;
+	struct hyperv_page *page = machine->ram.span(machine->ram.context, gpa, sizeof *page);
+
+	if (!(machine->hyperv.reference_tsc & HV_PAGE_ENABLE) || !page)
+		return;
+	spoil->step_ns = (spoil->step_ns + HYPERV_UNIT_NS - 1) / HYPERV_UNIT_NS * HYPERV_UNIT_NS;
+	make_step(spoil);
+	page->scale = mul_div_floor(HYPERV_SCALE, (uint64_t)((int64_t)PPM + spoil->ppm), PPM);
+	page->offset = (int64_t)(hyperv_time(&machine->hyperv, time_of(spoil, machine->now_ns)) -
+				 (uint64_t)((unsigned __int128)tsc * page->scale >> 64));
+}
+
+void test_hooks_hyperv_written(void)
+{
+	if (spoiled[TEST_CLOCK_HYPERV_PAGE])
+		spoil_hyperv_page();
 }
 
 /* Puts what is needed in front of the clock, once. */
@@ -273,6 +298,8 @@ static void spoil(enum test_clock clock, int64_t ppm, uint64_t step_ns)
 	spoil->step_ns = step_ns;
 	if (clock == TEST_CLOCK_PVCLOCK)
 		machine_write_stamp(the_machine);
+	if (clock == TEST_CLOCK_HYPERV_PAGE)
+		spoil_hyperv_page();
 }
 
 /* Rates. */
