@@ -147,7 +147,7 @@ GUESTS = [
     Guest("clocks", foliot=CLOCKS, rates=CLOCK_RATES, native=False, control="control=1", control_image="foliot-test.elf", timeout_s=900),
     Guest("clocks-walk", guest="clocks", append="how=walk", foliot=CLOCKS, rates=("1",), native=False, image="foliot-test.elf", ips=10**9,
           timeout_s=900),
-    Guest("clocks-native", guest="clocks", append="reference=pvclock", foliot="tsc=native", rates=("1/7", "100"), native=False, timeout_s=900),
+    Guest("clocks-native", guest="clocks", append="reference=pvclock", foliot=f"tsc=native {CLOCKS}", rates=("1/7", "100"), native=False, timeout_s=900),
     Guest("clocks-controls", guest="clocks", append="how=controls", foliot=f"tsc=trap {CLOCKS}", rates=("1",), native=False,
           image="foliot-test.elf", timeout_s=900),
     Guest("ticks", native=False, control="control=1"),
