@@ -285,6 +285,8 @@ static void survives_anything(void **state)
 		}
 		event_run(&board.queue, now_ns);
 		board.masked[RTC_IRQ] = dice >> 40 & 1;
+		if ((dice >> 41 & 15) == 0)
+			rtc_set_unix(&rtc, (int64_t)(random_next(&seed) % 253402300800), now_ns);
 		if (dice & 2)
 			get(index, now_ns);
 		else if (dice & 4 || (index & 0x7f) != RTC_A)

@@ -32,6 +32,7 @@ enum rtc_index {
 #define RTC_B_UIE 0x10
 #define RTC_B_BINARY 0x04
 #define RTC_B_24H 0x02
+#define RTC_B_DSE 0x01
 #define RTC_C_IRQF 0x80
 #define RTC_C_PF 0x40
 #define RTC_C_AF 0x20

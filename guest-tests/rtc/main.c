@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * The MC146818A real-time clock (Motorola data sheet): its second by the TSC, roll-overs in BCD and binary, 12 and
- * 24 hours, all periodic rates, alarms, update-in-progress, SET, flags without enables, CMOS bytes. */
+ * 24 hours, mode bits that convert nothing, all periodic rates, alarms, update-in-progress, SET, the divider chain, flags
+ * without enables, CMOS bytes. */
 #include "guest-tests/lib/rtc.h"
 
 #include "guest-tests/lib/clocks.h"
@@ -33,6 +34,12 @@ static void registers(void)
 	report(rtc_read(RTC_B) == RTC_B_24H, "register B reads back: %x", rtc_read(RTC_B));
 	rtc_write(RTC_A, RTC_A_RUN | 6);
 	report((rtc_read(RTC_A) & 0x7F) == (RTC_A_RUN | 6), "register A reads back: %x", rtc_read(RTC_A));
+	rtc_write(RTC_D, 0);
+	rtc_write(RTC_C, 0xFF);
+	report(rtc_read(RTC_D) == 0x80 && !(rtc_read(RTC_C) & 0x0F), "registers C and D cannot be written");
+	rtc_write(RTC_B, RTC_B_24H | RTC_B_DSE);
+	report(rtc_read(RTC_B) == (RTC_B_24H | RTC_B_DSE), "DSE is kept: %x", rtc_read(RTC_B));
+	rtc_write(RTC_B, RTC_B_24H);
 	rtc_write(0x60, 0x5A);
 	rtc_write(0x61, 0xA5);
 	report(rtc_read(0x60) == 0x5A && rtc_read(0xE1) == 0xA5,
@@ -125,6 +132,76 @@ static void rolls_over(const struct roll_over *r)
 	rtc_deafen();
 }
 
+/* Data sheet, register B: the mode bits say what the bytes mean; they change none of them. And with DSE the clock goes on by
+ * standard time through the last Sunday of April, 1:59:59, where the first chips made it 3:00:00. */
+static void modes_convert_nothing(void)
+{
+	static const struct instant t = { 0x20, 0x25, 0x04, 0x27, 1, 0x12, 0x58, 0x57 };
+	static const struct instant april = { 0x19, 0x86, 0x04, 0x27, 1, 0x01, 0x59, 0x59 };
+	static const uint8_t modes[] = { 0, RTC_B_BINARY, RTC_B_24H, RTC_B_24H | RTC_B_BINARY };
+	bool same = true;
+
+	put_instant(&t, RTC_B_24H);
+	rtc_write(RTC_B, RTC_B_24H | RTC_B_SET);
+	for (unsigned i = 0; i < sizeof modes; i++) {
+		rtc_write(RTC_B, modes[i] | RTC_B_SET);
+		same &= shows_instant(&t);
+	}
+	report(same, "flips of the 12/24-hour and binary bits convert no byte");
+	put_instant(&april, RTC_B_24H | RTC_B_DSE);
+	rtc_listen(RTC_B_UIE);
+	rtc_wait_update();
+	report(rtc_read(RTC_HOURS) == 0x02 && rtc_read(RTC_MINUTES) == 0, "DSE moves no hour: %x", rtc_read(RTC_HOURS));
+	rtc_deafen();
+	rtc_write(RTC_B, RTC_B_24H);
+}
+
+/* Data sheet, "Divider Control": held in reset nothing counts; the first update comes half a second after it is released. */
+static void divider(void)
+{
+	uint64_t released;
+	uint8_t second;
+	bool uip = false;
+
+	rtc_write(RTC_A, 0x70 | 6);
+	second = rtc_read(RTC_SECONDS);
+	rtc_read(RTC_C);
+	for (int i = 0; i < 24; i++) {
+		sleep_us(50000);
+		uip |= rtc_read(RTC_A) & RTC_A_UIP;
+	}
+	report_but_qemu(rtc_read(RTC_SECONDS) == second && !uip && !(rtc_read(RTC_C) & (RTC_C_UF | RTC_C_PF)),
+			"with the divider held in reset no update and no period comes in 1.2 s");
+	rtc_listen(RTC_B_UIE);
+	rtc_write(RTC_A, RTC_A_RUN | 6);
+	released = rdtsc();
+	rtc_wait_update();
+	report_but_qemu(close_to(rtc_tsc - released, NS_PER_SECOND / 2, latency_ns()),
+			"the first update ends %llu ns after the divider is released", rtc_tsc - released);
+	rtc_wait_update();
+	report_but_qemu(close_to(rtc_tsc - released, NS_PER_SECOND * 3 / 2, latency_ns()), "and the next one a second later");
+	rtc_deafen();
+}
+
+/* Data sheet, SET: a one that comes while UIP is set aborts the update. */
+static void set_during_update(void)
+{
+	uint8_t second;
+
+	rtc_listen(RTC_B_UIE);
+	rtc_wait_update();
+	rtc_deafen();
+	second = rtc_read(RTC_SECONDS);
+	sleep_us(997000 - (uint32_t)(40 * port_cost_least_ns() / NS_PER_US));
+	while (!(rtc_read(RTC_A) & RTC_A_UIP))
+		;
+	rtc_write(RTC_B, RTC_B_24H | RTC_B_SET);
+	report(!(rtc_read(RTC_A) & RTC_A_UIP), "SET while UIP is set ends it");
+	sleep_us(5000);
+	report_but_qemu(rtc_read(RTC_SECONDS) == second, "and the update does not come: %x, then %x", second, rtc_read(RTC_SECONDS));
+	rtc_write(RTC_B, RTC_B_24H);
+}
+
 /* The interrupts of one rate over a time; where one period is too short for this machine to take an interrupt in
  * it, there must be none too many only. The handler ends it, because then it is the only code that runs. */
 static void periodic(uint8_t select)
@@ -156,6 +233,33 @@ static uint8_t bcd_plus(uint8_t bcd, unsigned more)
 	unsigned n = ((bcd >> 4) * 10u + (bcd & 15) + more) % 60;
 
 	return (uint8_t)(n / 10 << 4 | n % 10);
+}
+
+/* An alarm at noon in 12-hour format, from two seconds before it. */
+static void alarm_at_noon(uint8_t hour, uint8_t minute, uint8_t second, bool comes, const char *what)
+{
+	static const struct instant before = { 0x20, 0x25, 0x06, 0x15, 1, 0x11, 0x59, 0x58 };
+
+	put_instant(&before, 0);
+	rtc_write(RTC_HOURS_ALARM, hour);
+	rtc_write(RTC_MINUTES_ALARM, minute);
+	rtc_write(RTC_SECONDS_ALARM, second);
+	rtc_listen(RTC_B_UIE | RTC_B_AIE);
+	rtc_wait_update();
+	rtc_causes = 0;
+	rtc_wait_update();
+	report_but_qemu(!!(rtc_causes & RTC_C_AF) == comes, "in 12 hours, an alarm for %s: causes %x at noon", what, rtc_causes);
+	rtc_deafen();
+}
+
+static void alarms_of_12_hours(void)
+{
+	alarm_at_noon(0x92, 0x00, 0x00, true, "12:00:00 PM");
+	alarm_at_noon(0x12, 0x00, 0x00, false, "12:00:00 AM");
+	alarm_at_noon(0xC0, 0x00, 0x00, true, "any hour's 00:00");
+	alarm_at_noon(0x92, 0xFF, 0x00, true, "any minute's 00 from 12 PM on");
+	alarm_at_noon(0x92, 0x00, 0xE7, true, "any second of 12:00 PM");
+	alarm_at_noon(0xC0, 0xC0, 0x30, false, "each second 30");
 }
 
 static void alarms(void)
@@ -264,11 +368,15 @@ void test_main(void)
 	one_second();
 	for (unsigned i = 0; i < sizeof roll_overs / sizeof roll_overs[0]; i++)
 		rolls_over(&roll_overs[i]);
+	modes_convert_nothing();
 	for (uint8_t select = 1; select < 16; select++)
 		periodic(select);
 	alarms();
+	alarms_of_12_hours();
 	update_in_progress();
 	set_stops();
+	set_during_update();
+	divider();
 	flags();
 	nonsense();
 }
