@@ -25,7 +25,7 @@ FREESTANDING := -std=c17 -ffreestanding -m64 -mgeneral-regs-only -mno-red-zone -
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none \
 	-ffunction-sections -fdata-sections
 # Fast where every exit passes, small elsewhere.
-HOT := timekeeping/% svm/% vmx/vmx.% vmx/inject.% vmx/exit.% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.%) \
+HOT := timekeeping/% svm/% vmx/vmx.% vmx/inject.% vmx/exit.% $(addprefix devices/,bus.% irq.% pic.% pit.% pit_counter.% pmtimer.% pvclock.% hpet.%) \
 	$(addprefix devices/,ioapic.% lapic.% lapic_registers.% lapic_timer.% hyperv.%) \
 	$(addprefix vm/,run.% apic.% exits.% instruction.% decode.% walk.% msr.% cpuid.% memory.% mmio.% emulate.%)
 OPTIMISE = $(if $(filter $(HOT),$<),-O2,-Os)

@@ -25,7 +25,11 @@ struct irq_source {
 
 struct irq_router {
 	struct irq_chip chips[2]; /* lines 0: there is none */
-	struct irq_source sources[IRQ_LINES];
+	struct irq_source sources[IRQ_LINES]; /* whose the lines are now */
+
+	uint32_t replaced; /* lines that another device has taken over for now */
+	struct irq_source others[IRQ_LINES]; /* the devices whose the lines are not now */
+	bool own_levels[IRQ_LINES], replacing_levels[IRQ_LINES]; /* as the one and the other drives them */
 };
 
 /* The global system interrupt (ACPI 6.5, 5.2.13), which is the IOAPIC's pin, of a line. IRQ 0 is at 2, where the 8259A pair has its cascade;
@@ -53,3 +57,12 @@ void irq_taken(struct irq_router *router, const void *chip, unsigned irq, uint64
 
 /* The device's interrupt was accepted. */
 void irq_accepted(struct irq_router *router, unsigned irq, uint64_t now_ns);
+
+/* A line can have a second device, which takes it over and gives it back: the HPET does so to the PIT's and the RTC's (IA-PC HPET 1.0a, 2.3.5).
+ * Meanwhile what the first one drives reaches no controller and counts as masked, and the second one is told of accepted interrupts. */
+void irq_claim_replacing(struct irq_router *router, unsigned irq, void *device, void (*accepted)(void *device, uint64_t now_ns));
+void irq_replace(struct irq_router *router, unsigned irq, bool replaced);
+
+/* irq_set and irq_masked for the second one. */
+void irq_set_replacing(struct irq_router *router, unsigned irq, bool level);
+bool irq_masked_replacing(const struct irq_router *router, unsigned irq);

@@ -27,7 +27,7 @@ static void *span(void *context, uint64_t gpa, uint64_t bytes)
 static struct acpi_chips chips_of(unsigned set)
 {
 	return (struct acpi_chips){ set & 1, set >> 1 & 1, set >> 2 & 1, set >> 3 & 1, set >> 4 & 1, set >> 5 & 1,
-				     set >> 6 & 1 };
+				     set >> 6 & 1, 0x8086a201 };
 }
 
 static void build(unsigned set)
@@ -188,6 +188,34 @@ static void the_madt_says_how_the_apics_are_wired(void **state)
 	}
 }
 
+/* Claim: the HPET table is there with the HPET, and has its block id, address and least tick at the places of IA-PC HPET 1.0a 3.2.4. */
+static void the_hpet_table_says_where_it_is(void **state)
+{
+	(void)state;
+	for (unsigned set = 0; set < CHIP_SETS; set++) {
+		const uint8_t *table = NULL;
+
+		build(set);
+		for (unsigned i = 0; i < listed_count(); i++) {
+			const uint8_t *listed = page + (get64(xsdt() + 36 + 8 * i) & 0xfff);
+
+			if (!memcmp(listed, "HPET", 4))
+				table = listed;
+		}
+		assert_int_equal(table != NULL, chips_of(set).hpet);
+		if (!table)
+			continue;
+		assert_int_equal(get32(table + 4), 56);
+		assert_int_equal(table[8], 1);
+		assert_int_equal(get32(table + 36), 0x8086a201);
+		assert_int_equal(get32(table + 40), 0); /* system memory */
+		assert_int_equal(get64(table + 44), 0xfed00000);
+		assert_int_equal(table[52], 0);
+		assert_int_equal(get16(table + 53), 128);
+		assert_int_equal(table[55], 0);
+	}
+}
+
 static size_t count_in_dsdt(const char *what, size_t bytes)
 {
 	size_t found = 0;
@@ -321,6 +349,7 @@ int main(void)
 		cmocka_unit_test(the_fadt_says_what_the_machine_is),
 		cmocka_unit_test(the_fadt_agrees_with_the_chips),
 		cmocka_unit_test(the_madt_says_how_the_apics_are_wired),
+		cmocka_unit_test(the_hpet_table_says_where_it_is),
 		cmocka_unit_test(the_dsdt_has_a_device_for_each_chip),
 		cmocka_unit_test(iasl_finds_no_fault),
 		cmocka_unit_test(iasl_finds_a_fault),

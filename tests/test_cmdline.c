@@ -127,6 +127,33 @@ static void each_feature_is_hidden_by_its_key(void **state)
 	}
 }
 
+static void an_hpet_has_the_shape_that_was_asked_for(void **state)
+{
+	static const struct { const char *text; struct hpet_shape shape; } shapes[] = {
+		{ "", { 3, 0, 100000000 } },
+		{ "hpet=none", { 0, 0, 100000000 } },
+		{ "hpet=4x32@14318180", { 0, 4, 14318180 } },
+		{ "hpet=3x64+29x32", { 3, 29, 100000000 } },
+		{ "hpet=29x32+3x64@10000000", { 3, 29, 10000000 } },
+		{ "hpet=32x64@1000000000", { 32, 0, 1000000000 } },
+		{ "hpet=1x64+2x32", { 1, 2, 100000000 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+		struct settings s = parse(shapes[i].text);
+
+		assert_int_equal(warning_count, 0);
+		assert_int_equal(s.hpet.wide, shapes[i].shape.wide);
+		assert_int_equal(s.hpet.narrow, shapes[i].shape.narrow);
+		assert_int_equal(s.hpet.hz, shapes[i].shape.hz);
+		assert_int_equal(s.tick_hpet, TICK_SLEW);
+	}
+	assert_int_equal(parse("tick=merge").tick_hpet, TICK_MERGE);
+	assert_int_equal(parse("tick.hpet=discard tick=merge").tick_hpet, TICK_DISCARD);
+	assert_int_equal(parse("tick.hpet=discard").tick_pit, TICK_SLEW);
+}
+
 static void clocks_are_a_list_of_names(void **state)
 {
 	static const struct { const char *text; uint32_t clocks; enum hv_interface hv; } sets[] = {
@@ -217,6 +244,24 @@ static const struct {
 	{ "rdrand=1", "rdrand: \"1\"" },
 	{ "hv=xen", "hv: \"xen\"" },
 	{ "hv=", "hv: \"\"" },
+	{ "tick.hpet=never", "tick.hpet: \"never\"" },
+	{ "hpet=", "hpet: \"\"" },
+	{ "hpet=2x64", "hpet: \"2x64\"" },
+	{ "hpet=33x32", "hpet: \"33x32\"" },
+	{ "hpet=3x64+30x32", "hpet: \"3x64+30x32\"" },
+	{ "hpet=3x64+3x64", "hpet: \"3x64+3x64\"" },
+	{ "hpet=3x64+0x32", "hpet: \"3x64+0x32\"" },
+	{ "hpet=3x16", "hpet: \"3x16\"" },
+	{ "hpet=3x64+", "hpet: \"3x64+\"" },
+	{ "hpet=3x64@", "hpet: \"3x64@\"" },
+	{ "hpet=3x64@9999999", "hpet: \"3x64@9999999\"" },
+	{ "hpet=3x64@1000000001", "hpet: \"3x64@1000000001\"" },
+	{ "hpet=3x64@100000000000000000000000", "hpet: \"3x64@100000000000000000000000\"" },
+	{ "hpet=-3x64", "hpet: \"-3x64\"" },
+	{ "hpet=x64", "hpet: \"x64\"" },
+	{ "hpet=3x", "hpet: \"3x\"" },
+	{ "hpet=3", "hpet: \"3\"" },
+	{ "hpet=None", "hpet: \"None\"" },
 	{ "clocks=", "clocks: \"\"" },
 	{ "clocks=pit,", "clocks: \"pit,\"" },
 	{ "clocks=,pit", "clocks: \",pit\"" },
@@ -359,7 +404,7 @@ static void random_text_is_safe(void **state)
 		"rate=", "tsc=", "tick=", "tick.pit=", "rtc=", "mem=", "escape=", "rdrand=", "exit-port=", "trace-port=",
 		"on-reset=", "do=", "do=\"5s:",
 		"=", " ", "\"", "\\", "1/4", "10", "scale", "slew", "2025-01-01", "^]", "0xf4", ":", "5s:",
-		"restart", "\t", "host", "clocks=", "hv=", "pit", "hyperv", ",", "tsc", "none",
+		"restart", "\t", "host", "clocks=", "hv=", "pit", "hpet=", "3x64", "29x32", "@", "+", "14318180", "hyperv", ",", "tsc", "none",
 	};
 	unsigned long count = share(20000000), warned = 0;
 	uint64_t seed = 41;
@@ -402,6 +447,7 @@ int main(void)
 		cmocka_unit_test(an_empty_line_gives_the_defaults),
 		cmocka_unit_test(each_key_sets_its_value),
 		cmocka_unit_test(each_feature_is_hidden_by_its_key),
+		cmocka_unit_test(an_hpet_has_the_shape_that_was_asked_for),
 		cmocka_unit_test(clocks_are_a_list_of_names),
 		cmocka_unit_test(a_refused_set_is_told_what_there_is),
 		cmocka_unit_test(clocks_that_hv_has_not_are_refused),

@@ -8,14 +8,13 @@
 #include "timekeeping/line.h"
 
 #define NS_PER_SECOND 1000000000ull
-#define COUNT_MAX (1ull << 40)
 #define HZ_MAX (1ull << 30)
 
-/* Where n * count passes 2^64 the tick is past the end of guest time, as hz is not above 2^30: 2^64 * 10^9 / 2^30 >
- * 2^63. */
+/* Where the units pass 2^64 the tick is past the end of guest time, as hz is not above 2^30: 2^64 * 10^9 / 2^30 > 2^63. n is below 2^64 - 1, so the
+ * sum fits. */
 uint64_t tick_due_ns(const struct tick *tick, uint64_t n)
 {
-	unsigned __int128 units = (unsigned __int128)n * tick->count;
+	unsigned __int128 units = (unsigned __int128)n * tick->count + tick->first;
 
 	if (units > UINT64_MAX || tick->origin_ns > GUEST_TIME_END)
 		return EVENT_NEVER;
@@ -25,14 +24,15 @@ uint64_t tick_due_ns(const struct tick *tick, uint64_t n)
 	return after_ns <= GUEST_TIME_END - tick->origin_ns ? tick->origin_ns + after_ns : EVENT_NEVER;
 }
 
-/* ceil(n * count * 10^9 / hz) <= t where n * count * 10^9 / hz <= t, as t is whole. 2^63 * 2^30 / 10^9 fits 64 bits. */
+/* ceil(units * 10^9 / hz) <= t where units * 10^9 / hz <= t, as t is whole. 2^63 * 2^30 / 10^9 fits 64 bits. */
 uint64_t tick_index(const struct tick *tick, uint64_t now_ns)
 {
-	uint64_t until_ns = now_ns < GUEST_TIME_END ? now_ns : GUEST_TIME_END;
+	uint64_t until_ns = now_ns < GUEST_TIME_END ? now_ns : GUEST_TIME_END, units;
 
 	if (until_ns <= tick->origin_ns)
 		return 0;
-	return mul_div_floor(until_ns - tick->origin_ns, tick->hz, NS_PER_SECOND) / tick->count;
+	units = mul_div_floor(until_ns - tick->origin_ns, tick->hz, NS_PER_SECOND);
+	return units < tick->first ? 0 : (units - tick->first) / tick->count;
 }
 
 bool tick_conserved(const struct tick *tick)
@@ -134,26 +134,42 @@ void tick_init(struct tick *tick, struct event_queue *queue, const struct tick_o
 	event_init(&tick->event, fire, tick);
 }
 
-void tick_start(struct tick *tick, uint64_t origin_ns, uint64_t count, uint64_t hz, uint64_t now_ns)
+static void set_sequence(struct tick *tick, uint64_t origin_ns, uint64_t first, uint64_t count, uint64_t hz)
 {
-	ASSERT(count > 0 && count <= COUNT_MAX && hz > 0 && hz <= HZ_MAX);
+	ASSERT(count > 0 && hz > 0 && hz <= HZ_MAX);
 	if (count != tick->count || hz != tick->hz)
 		tick->counters.dropped += take_late(tick);
 	tick->origin_ns = origin_ns;
+	tick->first = first;
 	tick->count = count;
 	tick->hz = hz;
 	tick->running = true;
 	tick->was_masked = false;
-	tick->next = tick_index(tick, now_ns) + 1;
+}
+
+static void start_at(struct tick *tick, uint64_t next)
+{
+	tick->next = next;
 	arm(tick);
 	ASSERT(tick_conserved(tick));
 }
 
+void tick_start(struct tick *tick, uint64_t origin_ns, uint64_t count, uint64_t hz, uint64_t now_ns)
+{
+	set_sequence(tick, origin_ns, 0, count, hz);
+	start_at(tick, tick_index(tick, now_ns) + 1);
+}
+
 void tick_start_first(struct tick *tick, uint64_t first_ns, uint64_t count, uint64_t hz)
 {
-	tick_start(tick, first_ns, count, hz, first_ns);
-	tick->next = 0;
-	arm(tick);
+	set_sequence(tick, first_ns, 0, count, hz);
+	start_at(tick, 0);
+}
+
+void tick_start_behind(struct tick *tick, uint64_t origin_ns, uint64_t first, uint64_t count, uint64_t hz)
+{
+	set_sequence(tick, origin_ns, first, count, hz);
+	start_at(tick, 0);
 }
 
 void tick_stop(struct tick *tick)

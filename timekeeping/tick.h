@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The tick engine: periodic interrupts of PIT, RTC and later HPET and LAPIC, exact and never lost in silence.
+ * The tick engine: periodic interrupts of PIT, RTC, HPET and LAPIC, exact and never lost in silence.
  *
  * A tick falls due at origin + ceil(n * count * 10^9 / hz) for n = 1, 2, ...: computed from n, so no rounded period
  * is ever added up. A due tick is raised, then accepted: the guest's interrupt controller took it (or, for the RTC,
@@ -59,6 +59,7 @@ struct tick {
 	bool was_masked; /* the ticks that fell due last were masked, and no tick was accepted since */
 	uint64_t origin_ns;
 	uint64_t count, hz; /* the period is count / hz seconds */
+	uint64_t first;     /* in units of 1 / hz s: how far behind origin_ns the sequence begins; 0 but for tick_start_behind */
 	uint64_t next;      /* index n of the next tick to fall due */
 	struct tick_counters counters;
 };
@@ -68,12 +69,16 @@ void tick_init(struct tick *tick, struct event_queue *queue, const struct tick_o
 
 /* Starts, or restarts: tick n falls due at origin_ns + ceil(n * count * 10^9 / hz); those up to now_ns are past and not
  * counted. With another period than before only the raised tick is still owed, the rest of the backlog is dropped.
- * count from 1 to 2^40, hz from 1 to 2^30. */
+ * count from 1, hz from 1 to 2^30. */
 void tick_start(struct tick *tick, uint64_t origin_ns, uint64_t count, uint64_t hz, uint64_t now_ns);
 
 /* The same for a sequence that begins later than now, and whose tick 0, at first_ns itself, falls due too: a period
  * that takes over where another one ends. */
 void tick_start_first(struct tick *tick, uint64_t first_ns, uint64_t count, uint64_t hz);
+
+/* The same for a sequence that is part of a longer count: tick n = 0, 1, ... falls due at origin_ns + ceil((first + n * count) * 10^9 / hz). The
+ * first one may be past already, and then falls due at once; no other may. */
+void tick_start_behind(struct tick *tick, uint64_t origin_ns, uint64_t first, uint64_t count, uint64_t hz);
 
 /* No tick falls due any more; the backlog is dropped and counted so. */
 void tick_stop(struct tick *tick);
@@ -88,7 +93,7 @@ void tick_set_policy(struct tick *tick, enum tick_policy policy);
 /* When tick n falls due, in guest ns; EVENT_NEVER past the end of guest time. */
 uint64_t tick_due_ns(const struct tick *tick, uint64_t n);
 
-/* How many ticks fell due up to and at now_ns: the n of the last one. */
+/* How many ticks fell due up to and at now_ns: the n of the last one. 0 where none has. */
 uint64_t tick_index(const struct tick *tick, uint64_t now_ns);
 
 /* Whether the counters add up. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "devices/ioapic.h"
 #include "devices/lapic.h"
+#include "devices/hpet.h"
 #include "devices/pmtimer.h"
 #include "devices/reset.h"
 #include "devices/rtc.h"
@@ -109,8 +110,15 @@ enum { RSDP = 0x000, RSDT = 0x040, XSDT = 0x0a0, FACS = 0x140, FIRST_TABLE = 0x1
 #define MADT_HIGH_LEVEL 0xd   /* active high, level-triggered */
 #define LINT1 1
 
-#define HPET_GPA 0xfed00000u
-#define HPET_BYTES 0x400u
+#define HPET_BYTES 0x400u /* in the DSDT; timers 24 to 31 have their registers behind that */
+
+/* IA-PC HPET 1.0a, 3.2.4. */
+#define HPET_TABLE_BLOCK_ID 36
+#define HPET_TABLE_ADDRESS 40
+#define HPET_TABLE_MINIMUM_TICK 53
+#define HPET_TABLE_BYTES 56
+#define HPET_TABLE_REVISION 1
+#define HPET_MINIMUM_TICK 128 /* the shortest period that loses no interrupt, in ticks: what chipsets say */
 
 /* The tables in the making. */
 struct tables {
@@ -298,6 +306,18 @@ static void build_madt(struct tables *tables)
 	list(tables);
 }
 
+/* The address is in memory, which is kind 0 (5.2.3.2); its width does not count. */
+static void build_hpet(struct tables *tables)
+{
+	uint8_t *table = tables->page + tables->next;
+
+	put32(table + HPET_TABLE_BLOCK_ID, tables->chips->hpet_block_id);
+	put64(table + HPET_TABLE_ADDRESS + 4, HPET_BASE_GPA);
+	put16(table + HPET_TABLE_MINIMUM_TICK, HPET_MINIMUM_TICK);
+	seal(table, "HPET", HPET_TABLE_REVISION, HPET_TABLE_BYTES);
+	list(tables);
+}
+
 static void build_facs(uint8_t *facs)
 {
 	memcpy(facs, "FACS", 4);
@@ -315,7 +335,7 @@ static void put_devices(struct aml *aml, const struct acpi_chips *chips)
 		{ chips->pic, { "PIC_", 0x0000, { { 0x20, 2 }, { 0xa0, 2 } }, .irqs = 1u << 2 } },
 		{ chips->pit, { "TIMR", 0x0100, { { 0x40, 4 } }, .irqs = 1u << 0 } },
 		{ chips->rtc, { "RTC_", 0x0b00, { { RTC_PORT_INDEX, 2 } }, .irqs = 1u << RTC_IRQ } },
-		{ chips->hpet, { "HPET", 0x0103, .memory_gpa = HPET_GPA, .memory_bytes = HPET_BYTES } },
+		{ chips->hpet, { "HPET", 0x0103, .memory_gpa = HPET_BASE_GPA, .memory_bytes = HPET_BYTES } },
 		{ chips->uart, { "COM1", 0x0501, { { 0x3f8, 8 } }, .irqs = 1u << 4 } },
 	};
 
@@ -352,5 +372,7 @@ void acpi_tables_build(const struct guest_ram *ram, const struct acpi_chips *chi
 	build_fadt(&tables);
 	if (chips->apic)
 		build_madt(&tables);
+	if (chips->hpet)
+		build_hpet(&tables);
 	build_roots(&tables);
 }

@@ -6,6 +6,7 @@
 #include "base/format.h"
 #include "base/mem.h"
 #include "timekeeping/date.h"
+#include "vm/hpet_shape.h"
 #include "vm/quantity.h"
 #include "vm/test_hooks.h"
 
@@ -95,6 +96,12 @@ static bool set_tick_rtc(struct settings *settings, const char *value)
 	return settings->own_rtc;
 }
 
+static bool set_tick_hpet(struct settings *settings, const char *value)
+{
+	settings->own_hpet = parse_policy(value, &settings->tick_hpet);
+	return settings->own_hpet;
+}
+
 /* For all timers that are not given one of their own, wherever in the line. */
 static bool set_tick(struct settings *settings, const char *value)
 {
@@ -106,7 +113,14 @@ static bool set_tick(struct settings *settings, const char *value)
 		settings->tick_pit = policy;
 	if (!settings->own_rtc)
 		settings->tick_rtc = policy;
+	if (!settings->own_hpet)
+		settings->tick_hpet = policy;
 	return true;
+}
+
+static bool set_hpet(struct settings *settings, const char *value)
+{
+	return hpet_shape_parse(value, &settings->hpet);
 }
 
 static bool set_rtc(struct settings *settings, const char *value)
@@ -301,6 +315,8 @@ static const struct key keys[] = {
 	{ "tick", set_tick, false, "discard, merge, delay or slew" },
 	{ "tick.pit", set_tick_pit, false, "discard, merge, delay or slew" },
 	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },
+	{ "tick.hpet", set_tick_hpet, false, "discard, merge, delay or slew" },
+	{ "hpet", set_hpet, false, HPET_SHAPE_EXPECTED },
 	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
 	{ "mem", set_mem, false, "a number of MiB" },
 	{ "rdrand", set_rdrand, false, "pass or hide" },
@@ -407,6 +423,8 @@ static const struct settings defaults = {
 	.tsc = TSC_AUTO,
 	.tick_pit = TICK_SLEW,
 	.tick_rtc = TICK_SLEW,
+	.tick_hpet = TICK_SLEW,
+	.hpet = { 3, 0, 100000000 },
 	.rtc_from_host = true,
 	.clocks = CLOCKS_ALL,
 	.poll_ns = POLL_LEAST_NS,

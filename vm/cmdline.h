@@ -4,6 +4,7 @@
  * docs/command-line.md lists the keys. */
 #pragma once
 
+#include "devices/hpet.h"
 #include "timekeeping/rate.h"
 #include "timekeeping/tick.h"
 #include "vm/clocks.h"
@@ -30,7 +31,9 @@ struct settings {
 	enum tsc_delivery tsc;         /* tsc=        auto */
 	enum tick_policy tick_pit;     /* tick.pit=, tick=   slew */
 	enum tick_policy tick_rtc;     /* tick.rtc=, tick=   slew */
-	bool own_pit, own_rtc;         /* tick.pit=, tick.rtc= were given: tick= does not change them */
+	enum tick_policy tick_hpet;    /* tick.hpet=, tick=  slew */
+	bool own_pit, own_rtc, own_hpet; /* tick.pit=, ... were given: tick= does not change them */
+	struct hpet_shape hpet;        /* hpet=       3x64@100000000 */
 	bool rtc_from_host;            /* rtc=host    the default */
 	int64_t rtc_unix;              /* rtc=2025-01-01T00:00:00 or seconds since 1970 */
 	uint64_t mem_mib;              /* mem=        0: all of it */

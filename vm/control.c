@@ -82,10 +82,8 @@ bool control_resume(struct machine *machine)
 	return true;
 }
 
-static void add_ticks(struct control_time *time, const char *name, const struct tick *tick)
+static void add_ticks(struct control_time *time, const char *name, const struct tick_counters *c)
 {
-	const struct tick_counters *c = &tick->counters;
-
 	time->ticks[time->tick_count].name = name;
 	time->ticks[time->tick_count].due = c->due;
 	time->ticks[time->tick_count].accepted = c->accepted;
@@ -98,6 +96,8 @@ static void add_ticks(struct control_time *time, const char *name, const struct 
 
 void control_get_time(const struct machine *machine, struct control_time *time)
 {
+	struct tick_counters hpet;
+
 	memset(time, 0, sizeof *time);
 	time->guest_ns = machine->now_ns;
 	time->calendar_unix = rtc_unix(&machine->rtc, machine->now_ns);
@@ -107,9 +107,13 @@ void control_get_time(const struct machine *machine, struct control_time *time)
 	time->paused = machine->paused || !machine->rate.num;
 	time->halted = machine->halted;
 	time->ended = machine->end != END_NOT;
-	add_ticks(time, "pit", pit_tick(&machine->pit));
-	add_ticks(time, "rtc", rtc_tick(&machine->rtc));
-	add_ticks(time, "lapic", lapic_tick(&machine->lapic));
+	add_ticks(time, "pit", &pit_tick(&machine->pit)->counters);
+	add_ticks(time, "rtc", &rtc_tick(&machine->rtc)->counters);
+	if (hpet_is_present(&machine->hpet)) {
+		hpet_count_interrupts(&machine->hpet, &hpet);
+		add_ticks(time, "hpet", &hpet);
+	}
+	add_ticks(time, "lapic", &lapic_tick(&machine->lapic)->counters);
 }
 
 void control_get_exits(const struct machine *machine, struct control_exits *exits)

@@ -92,11 +92,18 @@ static void load_guest(struct machine *machine, const struct boot_info *boot)
 	machine->ops->vcpu_init(&machine->vcpu, &start);
 }
 
+/* The shape of the guest's HPET; no comparators where it has none. */
+static struct hpet_shape hpet_shape(const struct machine *machine)
+{
+	return machine->settings.clocks & CLOCK_HPET ? machine->settings.hpet : (struct hpet_shape){ 0 };
+}
+
 static void build_firmware(struct machine *machine)
 {
 	uint32_t clocks = machine->settings.clocks;
+	struct hpet_shape hpet = hpet_shape(machine);
 	struct acpi_chips chips = { .pic = true, .pit = clocks & CLOCK_PIT, .rtc = clocks & CLOCK_RTC, .pmtimer = clocks & CLOCK_PMTIMER,
-				    .uart = true, .apic = clocks & CLOCK_LAPIC };
+				    .uart = true, .apic = clocks & CLOCK_LAPIC, .hpet = hpet.wide || hpet.narrow, .hpet_block_id = hpet_block_id(&hpet) };
 
 	guest_map_build_bios_area(&machine->ram);
 	acpi_tables_build(&machine->ram, &chips);
@@ -177,6 +184,7 @@ static void tell_calendar_end(void *context)
 static void build_devices(struct machine *machine, int64_t unix_at_zero)
 {
 	struct machine_requests requests = { machine, machine_request };
+	struct hpet_shape hpet = hpet_shape(machine);
 
 	pic_init(&machine->pic, &machine->bus, &machine->irqs);
 	apic_build(machine);
@@ -186,6 +194,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	machine->rtc.ended_context = machine;
 	rtc_set_memory(&machine->rtc, ram_below_4g(&machine->map), ram_above_4g(&machine->map));
 	pmtimer_init(&machine->pmtimer, &machine->bus, &machine->irqs, &machine->events, &requests);
+	hpet_init(&machine->hpet, &machine->bus, &machine->irqs, &machine->events, &hpet);
 	uart_init(&machine->uart, &machine->bus, &machine->irqs, UART_PORT, UART_IRQ);
 	reset_init(&machine->reset, &machine->bus, &requests);
 	pvclock_init(&machine->pvclock, &machine->ram, unix_at_zero);
@@ -193,6 +202,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	msr_reset(&machine->msrs);
 	tick_set_policy(&machine->pit.tick, machine->settings.tick_pit);
 	tick_set_policy(&machine->rtc.tick, machine->settings.tick_rtc);
+	hpet_set_policy(&machine->hpet, machine->settings.tick_hpet);
 	remove_clocks(machine, machine->settings.clocks);
 }
 

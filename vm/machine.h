@@ -6,6 +6,7 @@
 
 #include "boot/boot_info.h"
 #include "devices/bus.h"
+#include "devices/hpet.h"
 #include "devices/hyperv.h"
 #include "devices/ioapic.h"
 #include "devices/irq.h"
@@ -75,6 +76,7 @@ struct machine {
 	struct pit pit;
 	struct rtc rtc;
 	struct pmtimer pmtimer;
+	struct hpet hpet;
 	struct pvclock pvclock;
 	struct hyperv hyperv;
 	struct reset reset;
