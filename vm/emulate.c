@@ -7,6 +7,7 @@
 #include "vm/machine.h"
 
 #define PAGE_BYTES 4096u
+#define BORDER_BYTES 16u
 
 #define FLAG_CF (1ull << 0)
 #define FLAG_PF (1ull << 2)
@@ -282,11 +283,18 @@ static bool emulate_string(struct machine *machine, const struct instruction *i,
 	return true;
 }
 
+/* Well within its page an operand cannot reach into the next one, and its place there is all that is asked of the linear address. The fault is
+ * told at the operand's first byte, or, where it reaches into the next page, near the border (QEMU: of a word beside it). */
+static inline uint64_t gva_of(const struct machine *machine, const struct instruction *i, uint64_t gpa)
+{
+	if ((gpa & (PAGE_BYTES - 1)) - BORDER_BYTES < PAGE_BYTES - 2 * BORDER_BYTES)
+		return gpa;
+	return instruction_gva(machine, i->memory.segment, decode_offset(i, &machine->vcpu.registers));
+}
+
 bool emulate(struct machine *machine, const struct instruction *i, uint64_t gpa)
 {
-	struct operand operand = {
-		gpa, instruction_gva(machine, i->memory.segment, decode_offset(i, &machine->vcpu.registers)),
-	};
+	struct operand operand = { gpa, gva_of(machine, i, gpa) };
 
 	switch ((enum operation)i->operation) {
 	case OPERATION_OTHER:

@@ -3,9 +3,11 @@
  * Fetching and decoding at the guest's rip. */
 #include "vm/instruction.h"
 
+#include "base/mem.h"
 #include "vm/machine.h"
 
 #define PAGE_BYTES 4096u
+#define REMEMBERED 16u
 #define FAST_BYTES 3u /* what decode_fast_length looks at */
 
 #define CS_LONG 0x200u    /* segment attribute L, as in the VMCB */
@@ -99,12 +101,12 @@ bool instruction_fetch(const struct machine *machine, struct instruction *instru
 	return fetch_at(machine, &code, instruction);
 }
 
-/* The first bytes of the code, where they are in one page. NULL: ask the slow way. */
-static const uint8_t *first_bytes(const struct machine *machine, const struct code *code)
+/* The code's first bytes, where they are in one page. NULL: ask the slow way. */
+static inline const uint8_t *first_bytes(const struct machine *machine, const struct code *code, unsigned bytes)
 {
 	uint64_t gpa = code->gva;
 
-	if ((gpa & (PAGE_BYTES - 1)) > PAGE_BYTES - FAST_BYTES)
+	if ((gpa & (PAGE_BYTES - 1)) > PAGE_BYTES - bytes)
 		return NULL;
 	if (code->mode.cr0 & CR0_PG) {
 		struct walk_state state = walk_state_of(machine, &code->mode);
@@ -113,7 +115,57 @@ static const uint8_t *first_bytes(const struct machine *machine, const struct co
 		if (walk(&state, &machine->ram, code->gva, WALK_FETCH | user_access(&code->mode), &gpa, &error) != WALK_OK)
 			return NULL;
 	}
-	return machine->ram.span(machine->ram.context, gpa, FAST_BYTES);
+	return machine->ram.span(machine->ram.context, gpa, bytes);
+}
+
+/* An instruction that was decoded, and the bytes that it was decoded from: nothing but these and the mode decides. */
+struct remembered {
+	uint64_t words[2], masks[2]; /* its bytes, and which of the words' bytes those are */
+	enum decode_mode decode_mode;
+	struct instruction instruction;
+};
+
+static bool decode_anew(struct remembered *slot, const uint64_t words[2], enum decode_mode decode_mode)
+{
+	unsigned bits;
+
+	slot->decode_mode = 0; /* no mode: the slot is empty until it is filled */
+	if (!decode((const uint8_t *)words, INSTRUCTION_BYTES, decode_mode, &slot->instruction))
+		return false;
+	bits = 8u * slot->instruction.length;
+	slot->masks[0] = bits < 64 ? (1ull << bits) - 1 : UINT64_MAX;
+	slot->masks[1] = bits > 64 ? (1ull << (bits - 64)) - 1 : 0;
+	slot->words[0] = words[0] & slot->masks[0];
+	slot->words[1] = words[1] & slot->masks[1];
+	slot->decode_mode = decode_mode;
+	return true;
+}
+
+static const struct instruction *decode_slowly(const struct machine *machine, const struct code *code)
+{
+	static struct instruction instruction;
+
+	return fetch_at(machine, code, &instruction) ? &instruction : NULL;
+}
+
+const struct instruction *instruction_at_rip(const struct machine *machine)
+{
+	static struct remembered slots[REMEMBERED];
+	struct remembered *slot;
+	struct code code;
+	uint64_t words[2];
+	const uint8_t *at;
+
+	find_code(machine, &code);
+	at = first_bytes(machine, &code, sizeof words);
+	if (!at)
+		return decode_slowly(machine, &code);
+	memcpy(words, at, sizeof words);
+	slot = &slots[code.gva % REMEMBERED];
+	if (slot->decode_mode == code.decode_mode && (words[0] & slot->masks[0]) == slot->words[0] &&
+	    (words[1] & slot->masks[1]) == slot->words[1])
+		return &slot->instruction;
+	return decode_anew(slot, words, code.decode_mode) ? &slot->instruction : NULL;
 }
 
 unsigned instruction_length(const struct machine *machine)
@@ -123,7 +175,7 @@ unsigned instruction_length(const struct machine *machine)
 	const uint8_t *at;
 
 	find_code(machine, &code);
-	at = first_bytes(machine, &code);
+	at = first_bytes(machine, &code, FAST_BYTES);
 	if (at) {
 		uint8_t bytes[FAST_BYTES] = { at[0], at[1], at[2] };
 		unsigned length = decode_fast_length(bytes);

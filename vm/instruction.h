@@ -17,6 +17,10 @@ struct walk_state instruction_walk_state(const struct machine *machine);
 /* Fetches and decodes the instruction at rip. False: its bytes are not there, or are none that vm/decode knows. */
 bool instruction_fetch(const struct machine *machine, struct instruction *instruction);
 
+/* The same for an exit that comes often: the result stays good until the next call. What was decoded last is remembered by its bytes, which are
+ * fetched anew each time. NULL: as false. */
+const struct instruction *instruction_at_rip(const struct machine *machine);
+
 /* Its length in bytes; 0 where instruction_fetch says false. */
 unsigned instruction_length(const struct machine *machine);
 

@@ -30,13 +30,14 @@ static void refuse_access(struct machine *machine, const struct vcpu_exit *exit)
 void mmio_access(struct machine *machine, const struct vcpu_exit *exit)
 {
 	uint64_t unclaimed = machine->bus.mmio_unclaimed;
-	struct instruction instruction;
+	const struct instruction *instruction;
 
 	if (exit->memory.walking || exit->memory.delivering || exit->memory.error & ERROR_FETCH) {
 		refuse_access(machine, exit);
 		return;
 	}
-	if (!instruction_fetch(machine, &instruction) || !emulate(machine, &instruction, exit->memory.gpa))
+	instruction = instruction_at_rip(machine);
+	if (!instruction || !emulate(machine, instruction, exit->memory.gpa))
 		machine_raise(machine, VECTOR_GP, 0);
 	if (machine->bus.mmio_unclaimed != unclaimed)
 		log_hole(machine, exit);

@@ -25,6 +25,9 @@
 
 const char test_name[] = "bench";
 
+#define HPET_GENERAL_CONFIGURATION 0xfed00010u
+#define HPET_ENABLE 1u
+
 /* Runs body ROUNDS times; %esi counts, all else is the body's. The two loads of operands before the loop are not
  * counted. */
 #define OPERATION(name, before, body)                                                          \
@@ -44,6 +47,7 @@ OPERATION(pit_read, "", "mov $0, %%al\n\tout %%al, $0x43\n\tin $0x40, %%al\n\tin
 OPERATION(pic_read, "", "in $0x21, %%al")
 OPERATION(rtc, "", "mov $0x0b, %%al\n\tout %%al, $0x70\n\tin $0x71, %%al")
 OPERATION(pm_timer, "", "mov %%edi, %%edx\n\tin %%dx, %%eax")
+OPERATION(hpet, "mov $0xfed000f0, %%edx", "mov (%%edx), %%eax")
 OPERATION(lapic_count, "mov $0xfee00390, %%edx", "mov (%%edx), %%eax")
 OPERATION(rdmsr, "mov $0xc0000080, %%ecx", "rdmsr")
 OPERATION(vmmcall, "", "mov $0x7f, %%eax\n\tvmmcall")
@@ -67,6 +71,7 @@ static const struct {
 	{ "pic-read", run_pic_read },
 	{ "rtc", run_rtc },
 	{ "pm-timer", run_pm_timer },
+	{ "hpet", run_hpet },
 	{ "lapic-count", run_lapic_count },
 	{ "rdmsr", run_rdmsr },
 	{ "hypercall", run_hypercall },
@@ -186,10 +191,21 @@ static void read_tsc_only(void)
 	report(true, "the TSC is read, and nothing else done");
 }
 
+/* Lets its counter run. */
+static bool start_hpet(void)
+{
+	if (!acpi_table("HPET"))
+		return false;
+	poke(HPET_GENERAL_CONFIGURATION, peek(HPET_GENERAL_CONFIGURATION) | HPET_ENABLE);
+	return true;
+}
+
 static bool is_there(unsigned operation)
 {
 	if (operations[operation].run == run_hypercall && option_is("bare", "yes"))
 		return false;
+	if (operations[operation].run == run_hpet)
+		return start_hpet();
 	return operations[operation].run != run_pm_timer || acpi.pm_timer_port;
 }
 
