@@ -36,7 +36,7 @@ static inline void put(struct irq_router *router, unsigned irq, bool level)
 {
 	const struct irq_chip *first = &router->chips[0], *second = &router->chips[1];
 
-	ASSERT(irq < IRQ_LINES && first->lines);
+	ASSERT(irq < IRQ_LINES);
 	if (level)
 		router->sources[irq].taker = NULL;
 	if (irq < first->lines)
@@ -81,7 +81,7 @@ static inline bool is_masked(const struct irq_router *router, unsigned irq)
 {
 	const struct irq_chip *first = &router->chips[0], *second = &router->chips[1];
 
-	ASSERT(irq < IRQ_LINES && first->lines);
+	ASSERT(irq < IRQ_LINES);
 	if (irq < first->lines && !first->masked(first->chip, irq))
 		return false;
 	return irq >= second->lines || second->masked(second->chip, irq);
