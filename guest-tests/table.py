@@ -157,7 +157,7 @@ GUESTS = [
           foliot="hv=hyperv " + changes(("200ms", "100"), ("500ms", "1/10"), ("501ms", "3"), ("700ms", "255.9"), ("1200ms", "1/7"), ("1210ms", "1000"))),
     Guest("hyperv-both", guest="hyperv", append="mode=both", foliot="hv=both", rates=("1",), native=False),
     Guest("hyperv-none", guest="hyperv", append="mode=none", foliot="hv=none", rates=("1",), native=False),
-    Guest("calendar", foliot=CALENDAR, native=False, control="control=1", timeout_s=900, check=jumps_are_answered),
+    Guest("calendar", foliot=CALENDAR, rates=("1", "100"), native=False, control="control=1", timeout_s=900, check=jumps_are_answered),
     Guest("pmtimer", control="control=1"),
     Guest("tsc", control="control=1"),
     native(1),
