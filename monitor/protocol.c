@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/mem.h"
-#include "monitor/figures.h"
+#include "monitor/facts.h"
 #include "timekeeping/date.h"
 #include "vm/quantity.h"
 
@@ -84,24 +84,6 @@ static bool is_natural(const struct json_member *member, uint64_t limit)
 	return member->kind == JSON_IS_INTEGER && !member->negative && member->magnitude <= limit;
 }
 
-static void put_rate(struct protocol *protocol, struct json_writer *writer)
-{
-	struct control_rate rate;
-
-	control_get_rate(protocol->machine, &rate);
-	json_write_open(writer, "asked", '{');
-	json_write_u64(writer, "num", rate.asked.num);
-	json_write_u64(writer, "den", rate.asked.den);
-	json_write_close(writer, '}');
-	json_write_u64(writer, "effective_e12", rate.effective_e12);
-	json_write_i64(writer, "error_e12", rate.error_e12);
-	json_write_u64(writer, "attained_e12", rate.attained_e12);
-	json_write_u64(writer, "untrapped_limit", rate.untrapped_limit);
-	json_write_bool(writer, "trapped", rate.trapped);
-	json_write_bool(writer, "native", rate.native);
-	json_write_bool(writer, "paused", rate.paused);
-}
-
 /* The rate that the request asks for; false: it is none. */
 static bool read_rate(struct protocol *protocol, struct rate *rate)
 {
@@ -128,16 +110,7 @@ static void run_rate(struct protocol *protocol, struct answer *answer)
 			return;
 		}
 	}
-	put_rate(protocol, &answer->writer);
-}
-
-static void put_state(struct protocol *protocol, struct json_writer *writer)
-{
-	struct control_time time;
-
-	control_get_time(protocol->machine, &time);
-	json_write_u64(writer, "guest_ns", time.guest_ns);
-	json_write_bool(writer, "paused", time.paused);
+	facts_rate(protocol->machine, &answer->writer);
 }
 
 /* Why pause, resume, stall or date was refused. */
@@ -152,7 +125,7 @@ static void fail_refused(struct protocol *protocol, struct answer *answer, const
 static void run_pause(struct protocol *protocol, struct answer *answer)
 {
 	if (control_pause(protocol->machine))
-		put_state(protocol, &answer->writer);
+		facts_state(protocol->machine, &answer->writer);
 	else
 		fail_refused(protocol, answer, "paused already");
 }
@@ -160,76 +133,19 @@ static void run_pause(struct protocol *protocol, struct answer *answer)
 static void run_resume(struct protocol *protocol, struct answer *answer)
 {
 	if (control_resume(protocol->machine))
-		put_state(protocol, &answer->writer);
+		facts_state(protocol->machine, &answer->writer);
 	else
 		fail_refused(protocol, answer, "running already");
 }
 
-static void put_ticks(const struct control_time *time, struct json_writer *writer)
-{
-	json_write_open(writer, "ticks", '[');
-	for (size_t i = 0; i < time->tick_count; i++) {
-		json_write_open(writer, NULL, '{');
-		json_write_string(writer, "name", time->ticks[i].name);
-		json_write_u64(writer, "due", time->ticks[i].due);
-		json_write_u64(writer, "accepted", time->ticks[i].accepted);
-		json_write_u64(writer, "merged", time->ticks[i].merged);
-		json_write_u64(writer, "dropped", time->ticks[i].dropped);
-		json_write_u64(writer, "masked", time->ticks[i].masked);
-		json_write_u64(writer, "backlog", time->ticks[i].backlog);
-		json_write_close(writer, '}');
-	}
-	json_write_close(writer, ']');
-}
-
 static void run_time(struct protocol *protocol, struct answer *answer)
 {
-	struct json_writer *writer = &answer->writer;
-	struct control_time time;
-	char date[FIGURE_BYTES];
-
-	control_get_time(protocol->machine, &time);
-	figure_date(date, sizeof date, time.calendar_unix);
-	json_write_u64(writer, "guest_ns", time.guest_ns);
-	json_write_i64(writer, "calendar_unix", time.calendar_unix);
-	json_write_string(writer, "calendar", date);
-	json_write_u64(writer, "host_ns", time.host_ns);
-	json_write_u64(writer, "host_hz", time.host_hz);
-	json_write_u64(writer, "bed_ns", time.bed_ns);
-	json_write_string(writer, "bed_clock", time.bed_name);
-	json_write_bool(writer, "paused", time.paused);
-	json_write_bool(writer, "halted", time.halted);
-	json_write_bool(writer, "ended", time.ended);
-	put_ticks(&time, writer);
+	facts_time(protocol->machine, &answer->writer);
 }
 
 static void run_exits(struct protocol *protocol, struct answer *answer)
 {
-	struct json_writer *writer = &answer->writer;
-	struct control_exits exits;
-
-	control_get_exits(protocol->machine, &exits);
-	json_write_u64(writer, "total", exits.total);
-	json_write_u64(writer, "injections", exits.injections);
-	json_write_u64(writer, "unclaimed_ports", exits.unclaimed_ports);
-	json_write_u64(writer, "refused_msrs", exits.refused_msrs);
-	json_write_open(writer, "kinds", '{');
-	for (size_t i = 0; i < exits.count; i++)
-		json_write_u64(writer, exits.kinds[i].name, exits.kinds[i].count);
-	json_write_close(writer, '}');
-}
-
-static void put_date(struct protocol *protocol, struct json_writer *writer)
-{
-	struct control_date date;
-	char figure[FIGURE_BYTES];
-
-	control_get_date(protocol->machine, &date);
-	figure_date(figure, sizeof figure, date.rtc_unix);
-	json_write_i64(writer, "calendar_unix", date.rtc_unix);
-	json_write_string(writer, "calendar", figure);
-	json_write_i64(writer, "wall_unix", date.wall_unix);
-	json_write_u64(writer, "wall_ns", date.wall_ns);
+	facts_exits(protocol->machine, &answer->writer);
 }
 
 /* The date that the request asks for. */
@@ -265,8 +181,8 @@ static void run_date(struct protocol *protocol, struct answer *answer)
 		else if (!control_set_date(protocol->machine, unix_seconds))
 			fail_refused(protocol, answer, "the guest is setting its clock");
 	}
-	put_state(protocol, &answer->writer);
-	put_date(protocol, &answer->writer);
+	facts_state(protocol->machine, &answer->writer);
+	facts_date(protocol->machine, &answer->writer);
 }
 
 /* The duration that the request asks for; false: it is none. */
@@ -529,7 +445,7 @@ void protocol_rate_changed(struct protocol *protocol)
 	char text[EVENT_BYTES];
 
 	begin_event(protocol, "rate", &writer, text);
-	put_rate(protocol, &writer);
+	facts_rate(protocol->machine, &writer);
 	end_event(protocol, &writer);
 }
 
@@ -540,7 +456,7 @@ void protocol_date_changed(struct protocol *protocol, int64_t from_unix)
 
 	begin_event(protocol, "date", &writer, text);
 	json_write_i64(&writer, "from_unix", from_unix);
-	put_date(protocol, &writer);
+	facts_date(protocol->machine, &writer);
 	end_event(protocol, &writer);
 }
 
