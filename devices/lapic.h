@@ -144,8 +144,8 @@ static inline unsigned lapic_tpr_threshold(const struct lapic *lapic)
 /* Whether the APIC takes fixed interrupts: enabled by MSR 1Bh and by the SVR. */
 bool lapic_is_enabled(const struct lapic *lapic);
 
-/* For the monitor. */
-static inline const struct tick *lapic_tick(const struct lapic *lapic)
+/* For the monitor: the timer's interrupts, of all modes. */
+static inline void lapic_count_interrupts(const struct lapic *lapic, struct tick_counters *counters)
 {
-	return &lapic->timer.tick;
+	lapic_timer_count(&lapic->timer, counters);
 }

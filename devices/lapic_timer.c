@@ -162,3 +162,15 @@ void lapic_timer_accepted(struct lapic_timer *timer, uint64_t now_ns)
 		tick_accepted(&timer->tick, now_ns);
 	}
 }
+
+void lapic_timer_count(const struct lapic_timer *timer, struct tick_counters *counters)
+{
+	const struct lapic_one_shot *one_shot = &timer->one_shot;
+
+	*counters = timer->tick.counters;
+	counters->due += one_shot->due;
+	counters->accepted += one_shot->accepted;
+	counters->dropped += one_shot->dropped;
+	counters->masked += one_shot->masked;
+	counters->backlog += one_shot->raised;
+}

@@ -61,5 +61,8 @@ void lapic_timer_set_deadline(struct lapic_timer *timer, uint64_t deadline_tsc, 
 /* Interrupts that were due by now come now, before what the guest does next. */
 void lapic_timer_run_due(struct lapic_timer *timer, uint64_t now_ns);
 
+/* The interrupts of all modes: those that come once are the backlog until they are accepted. */
+void lapic_timer_count(const struct lapic_timer *timer, struct tick_counters *counters);
+
 /* The processor took the interrupt that ops->raise sent last. */
 void lapic_timer_accepted(struct lapic_timer *timer, uint64_t now_ns);

@@ -152,6 +152,10 @@ static void an_hpet_has_the_shape_that_was_asked_for(void **state)
 	assert_int_equal(parse("tick=merge").tick_hpet, TICK_MERGE);
 	assert_int_equal(parse("tick.hpet=discard tick=merge").tick_hpet, TICK_DISCARD);
 	assert_int_equal(parse("tick.hpet=discard").tick_pit, TICK_SLEW);
+	assert_int_equal(parse("").tick_lapic, TICK_SLEW);
+	assert_int_equal(parse("tick=merge tick.hpet=delay").tick_lapic, TICK_MERGE);
+	assert_int_equal(parse("tick.lapic=discard tick=merge").tick_lapic, TICK_DISCARD);
+	assert_int_equal(parse("tick.lapic=discard").tick_hpet, TICK_SLEW);
 }
 
 static void clocks_are_a_list_of_names(void **state)

@@ -104,8 +104,10 @@ static void chip_move_tsc(uint64_t tsc_adjust)
 static bool conserved(void)
 {
 	const struct lapic_one_shot *one = &board.lapic.timer.one_shot;
+	struct tick_counters all;
 
-	return one->due == one->accepted + one->dropped + one->raised && tick_conserved(&board.lapic.timer.tick);
+	lapic_count_interrupts(&board.lapic, &all);
+	return all.due == all.accepted + all.merged + all.dropped + all.backlog && one->due == one->accepted + one->dropped + one->raised && tick_conserved(&board.lapic.timer.tick);
 }
 
 static uint64_t some_deadline(uint64_t random)

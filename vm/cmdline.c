@@ -102,6 +102,12 @@ static bool set_tick_hpet(struct settings *settings, const char *value)
 	return settings->own_hpet;
 }
 
+static bool set_tick_lapic(struct settings *settings, const char *value)
+{
+	settings->own_lapic = parse_policy(value, &settings->tick_lapic);
+	return settings->own_lapic;
+}
+
 /* For all timers that are not given one of their own, wherever in the line. */
 static bool set_tick(struct settings *settings, const char *value)
 {
@@ -115,6 +121,8 @@ static bool set_tick(struct settings *settings, const char *value)
 		settings->tick_rtc = policy;
 	if (!settings->own_hpet)
 		settings->tick_hpet = policy;
+	if (!settings->own_lapic)
+		settings->tick_lapic = policy;
 	return true;
 }
 
@@ -316,6 +324,7 @@ static const struct key keys[] = {
 	{ "tick.pit", set_tick_pit, false, "discard, merge, delay or slew" },
 	{ "tick.rtc", set_tick_rtc, false, "discard, merge, delay or slew" },
 	{ "tick.hpet", set_tick_hpet, false, "discard, merge, delay or slew" },
+	{ "tick.lapic", set_tick_lapic, false, "discard, merge, delay or slew" },
 	{ "hpet", set_hpet, false, HPET_SHAPE_EXPECTED },
 	{ "rtc", set_rtc, false, "host, a date like 2025-01-31T12:00:00, or seconds since 1970" },
 	{ "mem", set_mem, false, "a number of MiB" },
@@ -424,6 +433,7 @@ static const struct settings defaults = {
 	.tick_pit = TICK_SLEW,
 	.tick_rtc = TICK_SLEW,
 	.tick_hpet = TICK_SLEW,
+	.tick_lapic = TICK_SLEW,
 	.hpet = { 3, 0, 100000000 },
 	.rtc_from_host = true,
 	.clocks = CLOCKS_ALL,

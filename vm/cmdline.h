@@ -32,7 +32,8 @@ struct settings {
 	enum tick_policy tick_pit;     /* tick.pit=, tick=   slew */
 	enum tick_policy tick_rtc;     /* tick.rtc=, tick=   slew */
 	enum tick_policy tick_hpet;    /* tick.hpet=, tick=  slew */
-	bool own_pit, own_rtc, own_hpet; /* tick.pit=, ... were given: tick= does not change them */
+	enum tick_policy tick_lapic;   /* tick.lapic=, tick= slew */
+	bool own_pit, own_rtc, own_hpet, own_lapic; /* tick.pit=, ... were given: tick= does not change them */
 	struct hpet_shape hpet;        /* hpet=       3x64@100000000 */
 	bool rtc_from_host;            /* rtc=host    the default */
 	int64_t rtc_unix;              /* rtc=2025-01-01T00:00:00 or seconds since 1970 */

@@ -96,7 +96,7 @@ static void add_ticks(struct control_time *time, const char *name, const struct 
 
 void control_get_time(const struct machine *machine, struct control_time *time)
 {
-	struct tick_counters hpet;
+	struct tick_counters hpet, lapic;
 
 	memset(time, 0, sizeof *time);
 	time->guest_ns = machine->now_ns;
@@ -113,7 +113,8 @@ void control_get_time(const struct machine *machine, struct control_time *time)
 		hpet_count_interrupts(&machine->hpet, &hpet);
 		add_ticks(time, "hpet", &hpet);
 	}
-	add_ticks(time, "lapic", &lapic_tick(&machine->lapic)->counters);
+	lapic_count_interrupts(&machine->lapic, &lapic);
+	add_ticks(time, "lapic", &lapic);
 }
 
 void control_get_exits(const struct machine *machine, struct control_exits *exits)

@@ -203,6 +203,7 @@ static void build_devices(struct machine *machine, int64_t unix_at_zero)
 	tick_set_policy(&machine->pit.tick, machine->settings.tick_pit);
 	tick_set_policy(&machine->rtc.tick, machine->settings.tick_rtc);
 	hpet_set_policy(&machine->hpet, machine->settings.tick_hpet);
+	tick_set_policy(&machine->lapic.timer.tick, machine->settings.tick_lapic);
 	remove_clocks(machine, machine->settings.clocks);
 }
 
