@@ -137,6 +137,12 @@ static void set_line(void *context, unsigned irq, bool level)
 	ioapic_set_pin(context, irq_gsi(irq), level);
 }
 
+static void pulse_line(void *context, unsigned irq)
+{
+	ioapic_set_pin(context, irq_gsi(irq), false);
+	ioapic_set_pin(context, irq_gsi(irq), true);
+}
+
 static bool is_line_masked(const void *context, unsigned irq)
 {
 	const struct ioapic *ioapic = context;
@@ -267,7 +273,8 @@ void ioapic_init(struct ioapic *ioapic, struct bus *bus, struct irq_router *rout
 {
 	struct mmio_range range = { .base_gpa = IOAPIC_GPA, .bytes = IOAPIC_BYTES, .widths = MMIO_4, .device = ioapic,
 				    .read = ioapic_read, .write = ioapic_write };
-	struct irq_chip chip = { .chip = ioapic, .lines = IRQ_LINES, .set = set_line, .masked = is_line_masked };
+	struct irq_chip chip = { .chip = ioapic, .lines = IRQ_LINES, .set = set_line, .pulse = pulse_line,
+				 .masked = is_line_masked };
 
 	*ioapic = (struct ioapic){ .router = router, .sink = *sink };
 	ioapic_reset(ioapic);

@@ -53,6 +53,29 @@ void irq_set(struct irq_router *router, unsigned irq, bool level)
 		put(router, irq, level);
 }
 
+static inline void pulse(const struct irq_chip *chip, unsigned irq)
+{
+	if (irq >= chip->lines)
+		return;
+	if (chip->pulse) {
+		chip->pulse(chip->chip, irq);
+		return;
+	}
+	chip->set(chip->chip, irq, false);
+	chip->set(chip->chip, irq, true);
+}
+
+void irq_pulse(struct irq_router *router, unsigned irq)
+{
+	ASSERT(irq < IRQ_LINES);
+	router->own_levels[irq] = true;
+	if (is_replaced(router, irq))
+		return;
+	router->sources[irq].taker = NULL;
+	pulse(&router->chips[0], irq);
+	pulse(&router->chips[1], irq);
+}
+
 void irq_set_replacing(struct irq_router *router, unsigned irq, bool level)
 {
 	ASSERT(irq < IRQ_LINES);

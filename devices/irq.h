@@ -14,6 +14,7 @@ struct irq_chip {
 	void *chip;
 	unsigned lines; /* the lines below this are wired to it */
 	void (*set)(void *chip, unsigned irq, bool level);
+	void (*pulse)(void *chip, unsigned irq); /* low and high again; NULL: as set twice */
 	bool (*masked)(const void *chip, unsigned irq); /* can no interrupt of this line get through now? */
 };
 
@@ -47,6 +48,9 @@ void irq_attach_chip(struct irq_router *router, const struct irq_chip *chip);
 
 /* A device drives its line. */
 void irq_set(struct irq_router *router, unsigned irq, bool level);
+
+/* It drives the line low, for a moment, and high. */
+void irq_pulse(struct irq_router *router, unsigned irq);
 
 /* Whether no controller would let an interrupt of the line through now. */
 bool irq_masked(const struct irq_router *router, unsigned irq);

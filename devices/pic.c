@@ -101,10 +101,8 @@ static void drive(struct pic_chip *chip, unsigned ir, bool level)
 	}
 }
 
-static void drive_int(struct pic *pic, bool level)
+static __attribute__((noinline)) void change_int(struct pic *pic, bool level)
 {
-	if (level == pic->pending)
-		return;
 	pic->pending = level;
 	if (pic->output.drive)
 		pic->output.drive(pic->output.context, level);
@@ -113,9 +111,13 @@ static void drive_int(struct pic *pic, bool level)
 /* Brings INT up to date after a change in this chip. */
 static void update(struct pic *pic, const struct pic_chip *changed)
 {
+	bool level;
+
 	if (changed->is_slave)
 		drive(&pic->chips[0], CASCADE_IR, request(changed) != NO_IR);
-	drive_int(pic, request(&pic->chips[0]) != NO_IR);
+	level = request(&pic->chips[0]) != NO_IR;
+	if (level != pic->pending)
+		change_int(pic, level);
 }
 
 static void set_triggering(struct pic_chip *chip)
@@ -131,6 +133,17 @@ static void pic_set(void *context, unsigned irq, bool level)
 
 	ASSERT(irq != CASCADE_IR);
 	drive(chip, irq % 8, level);
+	update(pic, chip);
+}
+
+static void pic_pulse(void *context, unsigned irq)
+{
+	struct pic *pic = context;
+	struct pic_chip *chip = &pic->chips[irq / 8];
+
+	ASSERT(irq != CASCADE_IR);
+	drive(chip, irq % 8, false);
+	drive(chip, irq % 8, true);
 	update(pic, chip);
 }
 
@@ -451,7 +464,8 @@ void pic_init(struct pic *pic, struct bus *bus, struct irq_router *router)
 	range = (struct port_range){ .first = ELCR_PORT, .last = ELCR_PORT + 1, .widest = 1, .device = pic,
 				     .read = elcr_read, .write = elcr_write };
 	bus_add_ports(bus, &range);
-	irq_attach_chip(router, &(struct irq_chip){ .chip = pic, .lines = IRQ_ISA_LINES, .set = pic_set, .masked = pic_masked });
+	irq_attach_chip(router, &(struct irq_chip){ .chip = pic, .lines = IRQ_ISA_LINES, .set = pic_set, .pulse = pic_pulse,
+							 .masked = pic_masked });
 	pic_reset(pic);
 }
 

@@ -27,8 +27,7 @@
 
 static void pulse(struct pit *pit)
 {
-	irq_set(pit->router, IRQ, false);
-	irq_set(pit->router, IRQ, true);
+	irq_pulse(pit->router, IRQ);
 }
 
 static void tick_raise(void *device, uint64_t now_ns)
