@@ -92,7 +92,7 @@ def steep_changes(count):
     return changes(*steps)
 
 
-WITHOUT_HYPERV = "pit,rtc,pmtimer,tsc,lapic,tsc-deadline,pvclock"
+WITHOUT_HYPERV = "pit,rtc,hpet,pmtimer,tsc,lapic,tsc-deadline,pvclock"
 
 
 def refuses_clocks(lines):
@@ -168,6 +168,7 @@ GUESTS = [
           rates=("1",), native=False),
     only("pit", "pit", control="control=1"),
     only("rtc", "rtc,pmtimer"),
+    only("hpet", "hpet,tsc,pvclock"),
     only("deadline", "lapic,tsc,tsc-deadline,rtc"),
     only("counter", "pit,hyperv"),
     only("paravirtual", "lapic,tsc,pvclock,hyperv"),
