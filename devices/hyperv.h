@@ -76,8 +76,9 @@ static inline uint64_t hyperv_time(const struct hyperv *hyperv, uint64_t now_ns)
 bool hyperv_read_msr(const struct hyperv *hyperv, uint32_t msr, uint64_t now_ns, uint64_t *value);
 bool hyperv_write_msr(struct hyperv *hyperv, uint32_t msr, uint64_t value);
 
-/* From now_ns on the guest's TSC is guest time plus tsc_adjust, modulo 2^64. Reference time goes on without a step backward, within two units of
- * guest time's; the page is written anew. Where that TSC would pass 2^64 - 1 before guest time ends (2^63 ns) the page's sequence is 0, as the formula cannot follow. */
+/* From now_ns on the guest's TSC is guest time plus tsc_adjust, modulo 2^64. Reference time goes on without a step backward; each move
+ * may round by a unit. The page is written anew. Where that TSC would pass 2^64 - 1 before guest time ends (2^63 ns) the page's sequence is 0, as the
+ * formula cannot follow. */
 void hyperv_move_tsc(struct hyperv *hyperv, uint64_t now_ns, uint64_t tsc_adjust);
 
 /* Whether the guest may make hypercalls: it has said who it is (TLFS 3.13). */
