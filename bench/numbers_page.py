@@ -12,6 +12,7 @@ HEADINGS = {
     "size": ("what", "Foliot", "target", ""),
     "linux": ("what", "bare", "Foliot", "ratio", "target", ""),
     "linux-vt-x": ("what", "bare", "Foliot", "ratio", "target", ""),
+    "linux-exits": ("Linux on", "", "all exits", "host interrupt", "interrupt window", "HLT", "port", "memory", "RDMSR", "WRMSR", "other", "interrupts given"),
 }
 
 

@@ -35,14 +35,14 @@ def session(report, rate=Fraction(1), append="", words=(), interactive=True):
     return Session(linux_words(append, [*bed_words(report), *extra, *words]), interactive=interactive, patience=PATIENCE[report.bed])
 
 
-def repeatable_run(report, foliot, append, limit_s, extra=()):
+def repeatable_run(report, foliot, append, limit_s, extra=(), base=None):
     """A Linux that runs a test script by itself on the repeatable bed; foliot-run's status, its own words, the console."""
     patience = PATIENCE[report.bed]
     words = [*bed_words(report), "--repeatable", *([] if report.native else ["--foliot", foliot]), "--timeout", str(limit_s * patience), *extra]
     # As much done in a second as on QEMU: at rate 10 a guest that gets less cannot say often enough what its clocks show.
     words += ["--ips", "1000000000"] if report.bed == "bochs" else []
     append += f" foliot.report={exit_port(report):#x}" if report.native and report.bed == "bochs" else ""
-    with Session(linux_words(f"loglevel=4 {append}", words), interactive=False, patience=patience) as guest:
+    with Session(linux_words(f"loglevel=4 {append}", words, base), interactive=False, patience=patience) as guest:
         status = guest.wait(limit_s + 30)
         return status, guest.said(), guest.log.decode("utf-8", "replace")
 

@@ -122,10 +122,10 @@ class Session:
         raise SessionError(f"the run did not end within {limit_s} s; last: {self.tail()}")
 
 
-def linux_words(append="", rest=()):
-    """foliot-run's words for the Linux guest that tools/guest-linux makes."""
+def linux_words(append="", rest=(), base=None):
+    """foliot-run's words for the Linux guest that tools/guest-linux makes; base: instead of the usual command line."""
     guest = os.path.join(ROOT, "build", "guest")
-    line = f"{LINUX_APPEND} {append}".strip()
+    line = f"{LINUX_APPEND if base is None else base} {append}".strip()
     return [*rest, "--initrd", os.path.join(guest, "initramfs.cpio"), "--append", line, os.path.join(guest, "vmlinuz")]
 
 
