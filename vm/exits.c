@@ -221,7 +221,7 @@ static void on_wrmsr(struct machine *machine, const struct vcpu_exit *exit)
 		machine_raise(machine, VECTOR_GP, 0);
 }
 
-static void give_tsc(struct machine *machine, const struct vcpu_exit *exit, bool with_aux)
+static void give_tsc(struct machine *machine, bool with_aux)
 {
 	uint64_t tsc = machine_guest_tsc(machine);
 
@@ -230,18 +230,23 @@ static void give_tsc(struct machine *machine, const struct vcpu_exit *exit, bool
 	set_low(machine, RDX, tsc >> 32);
 	if (with_aux)
 		set_low(machine, RCX, rdmsr(MSR_TSC_AUX));
-	machine_advance(machine, exit);
 }
 
-/* Some processors report RDTSCP as RDTSC: its bytes tell (QEMU does). */
+/* Some processors report RDTSCP as RDTSC: its bytes tell (QEMU does). They are fetched but once: this exit may come often. */
 static void on_rdtsc(struct machine *machine, const struct vcpu_exit *exit)
 {
-	give_tsc(machine, exit, instruction_is_rdtscp(machine, exit));
+	bool is_rdtscp;
+	unsigned length = instruction_rdtsc_length(machine, exit, &is_rdtscp);
+
+	give_tsc(machine, is_rdtscp);
+	if (length)
+		machine->ops->advance(&machine->vcpu, length);
 }
 
 static void on_rdtscp(struct machine *machine, const struct vcpu_exit *exit)
 {
-	give_tsc(machine, exit, true);
+	give_tsc(machine, true);
+	machine_advance(machine, exit);
 }
 
 static void on_memory(struct machine *machine, const struct vcpu_exit *exit)

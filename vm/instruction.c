@@ -186,14 +186,18 @@ unsigned instruction_length(const struct machine *machine)
 	return fetch_at(machine, &code, &instruction) ? instruction.length : 0;
 }
 
-bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit *exit)
+unsigned instruction_rdtsc_length(const struct machine *machine, const struct vcpu_exit *exit, bool *is_rdtscp)
 {
-	struct instruction instruction;
+	const struct instruction *instruction;
 
+	*is_rdtscp = exit->length == 3;
 	if (exit->length)
-		return exit->length == 3;
-	return instruction_fetch(machine, &instruction) && instruction.map == MAP_0F &&
-	       instruction.opcode == OPCODE_GROUP_7;
+		return exit->length;
+	instruction = instruction_at_rip(machine);
+	if (!instruction)
+		return 0;
+	*is_rdtscp = instruction->map == MAP_0F && instruction->opcode == OPCODE_GROUP_7;
+	return instruction->length;
 }
 
 /* In 64-bit mode only FS and GS have a base (APM 2 4.5.3); elsewhere addresses wrap at 4 GiB. */

@@ -24,8 +24,8 @@ const struct instruction *instruction_at_rip(const struct machine *machine);
 /* Its length in bytes; 0 where instruction_fetch says false. */
 unsigned instruction_length(const struct machine *machine);
 
-/* Whether an exit that the processor called RDTSC was RDTSCP (0F 01 F9; QEMU 7.2 reports it so). */
-bool instruction_is_rdtscp(const struct machine *machine, const struct vcpu_exit *exit);
+/* The length of what exited as RDTSC, 0 where its bytes are not there any more; and whether it was RDTSCP (0F 01 F9; QEMU 7.2 reports it so). */
+unsigned instruction_rdtsc_length(const struct machine *machine, const struct vcpu_exit *exit, bool *is_rdtscp);
 
 /* For an exit by MOV to a control register or by LMSW: what the register would become. Returns the length, 0 where the instruction is neither. */
 unsigned instruction_write_cr(const struct machine *machine, uint64_t *value);
