@@ -37,9 +37,8 @@ def source_rate(hz, bits, scale=1):
 
 
 def hpet_hz(counter_hz):
-    """arch/x86/kernel/hpet.c: what Linux makes of the period in femtoseconds, which is a whole number."""
-    period_fs = (10 ** 15 + counter_hz // 2) // counter_hz
-    return 10 ** 15 // period_fs
+    """arch/x86/kernel/hpet.c: what Linux makes of the period in femtoseconds, a whole number, which Foliot rounds down."""
+    return 10 ** 15 // (10 ** 15 // counter_hz)
 
 
 def jiffies_ns():
