@@ -20,8 +20,8 @@ SETUP_SECTS_AT = 0x1F1
 SECTOR = 512
 EXACT_HOST = "host TSC 1000000000 Hz"
 
-# The same for both. What Foliot does not offer (PCI, HPET) is taken away from the bare machine; ACPI stays.
-ARGUMENTS = "console=ttyS0 quiet nokaslr panic=-1 pci=off hpet=disable rdinit=/bin/tsc"
+# The same for both. What Foliot does not offer (PCI) is taken away from the bare machine; ACPI stays.
+ARGUMENTS = "console=ttyS0 quiet nokaslr panic=-1 pci=off rdinit=/bin/tsc"
 # On Bochs the kernel's self-tests of its cryptography would be most of the time, and bare the messages of an ACPI without PCI,
 # at the pace of a real serial line, even more.
 MORE_ARGUMENTS = {"bochs": " cryptomgr.notests loglevel=1"}
