@@ -13,6 +13,8 @@ ALLOW_LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dmesg-all
 NEVER = re.compile(r"unchecked MSR access|Firmware Bug|clocksource: .*(unstable|watchdog|wrong)|lockup|hung task|rcu.*stall|"
                    r"lost (interrupt|tick)|nobody cared|TSC.*unstable|BUG:|WARNING:|Oops|Call Trace",
                    re.IGNORECASE)
+# A free-running bed that is shared with others may really have kept a handler for so long.
+SLOW_BED = (r"hrtimer: interrupt took \d+ ns",)
 REPORT_LIMIT_S = 300
 SOURCE = "cat /sys/devices/system/clocksource/clocksource0/current_clocksource"
 
@@ -80,7 +82,7 @@ def free_running(report):
         judge_clock_source(report, linux.ask(guest, SOURCE)[0], "on the free-running bed")
         if not report.native:
             linux.ask(guest, "for i in 1 2 3 4 5 6 7 8; do hwclock >/dev/null; date >/dev/null; done", 120)
-            judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "on the free-running bed")
+            judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "on the free-running bed", SLOW_BED)
 
 
 def repeatable(report, rate):

@@ -4,7 +4,6 @@ the end of 32-bit time and a leap day. A jump before the boot is the date that L
 
 import boot
 import guest as linux
-from changes import SLOW_BED
 from foliotlib.client import ControlError
 from foliotlib.session import PROMPT
 
@@ -84,6 +83,6 @@ def run(report):
         judge_corner(report, client, guest, END_OF_32_BITS, "2038", "2038-01-19T03:14:07Z")
         judge_corner(report, client, guest, LEAP_DAY, "2024-02-29", "the leap day's first second")
         judge_bad_dates(report, client)
-        boot.judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "after jumps of the calendar", SLOW_BED)
+        boot.judge_kernel_log(report, linux.ask(guest, "dmesg -r"), "after jumps of the calendar", boot.SLOW_BED)
         guest.send("poweroff\n")
         report.claim(guest.wait() == 0, "`poweroff` ends the run after jumps", guest.said())
