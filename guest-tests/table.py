@@ -160,6 +160,8 @@ GUESTS = [
     Guest("calendar", foliot=CALENDAR, rates=("1", "100"), native=False, control="control=1", timeout_s=900, check=jumps_are_answered),
     Guest("pmtimer", control="control=1"),
     Guest("tsc", control="control=1"),
+    Guest("hpet", control="control=1", timeout_s=600),
+    Guest("hpet-shape", guest="hpet", foliot="hpet=4x32@14318180 tick.hpet=delay", rates=("1",), native=False),
     native(1),
     native(100),
     native(1000),
