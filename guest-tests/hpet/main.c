@@ -104,7 +104,7 @@ static uint32_t some_ticks(void)
 {
 	uint64_t ns = 60 * port_cost_ns();
 
-	ns = ns < 200000 ? 200000 : ns > 400000000 ? 400000000 : ns;
+	ns = ns < 20000 ? 20000 : ns > 400000000 ? 400000000 : ns;
 	return (uint32_t)ticks_ceil(ns, hz);
 }
 
