@@ -11,6 +11,7 @@ HEADINGS = {
     "vt-x": ("operation", "bare", "Foliot", "target", "", "KVM 6.1"),
     "size": ("what", "Foliot", "target", ""),
     "linux": ("what", "bare", "Foliot", "ratio", "target", ""),
+    "lateness": ("timer, and what the guest does", "rate", "least", "median", "p99", "p99.9", "most", "target of p99.9", ""),
     "linux-vt-x": ("what", "bare", "Foliot", "ratio", "target", ""),
     "linux-exits": ("Linux on", "", "all exits", "host interrupt", "interrupt window", "HLT", "port", "memory", "RDMSR", "WRMSR", "other", "interrupts given"),
 }

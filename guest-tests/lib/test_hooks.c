@@ -46,6 +46,13 @@ uint32_t hook_changes(void)
 	return inl(PORT_A);
 }
 
+uint64_t hook_bed_ns(void)
+{
+	uint32_t low = inl(PORT_B);
+
+	return (uint64_t)inl(PORT_C) << 32 | low;
+}
+
 void hook_ppm(enum hook_clock clock, int32_t ppm)
 {
 	command(PPM, clock, (uint32_t)ppm, 0);

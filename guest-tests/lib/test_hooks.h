@@ -22,6 +22,9 @@ void hook_walk(uint32_t changes, uint32_t seed, uint32_t longest_bits);
 /* How many changes of the rate there have been by these hooks. */
 uint32_t hook_changes(void);
 
+/* The bed's own clock, which the line does not go by, in ns. */
+uint64_t hook_bed_ns(void);
+
 /* The clock goes ppm too fast from now on; steps back by ns, once, when that shows. */
 void hook_ppm(enum hook_clock clock, int32_t ppm);
 void hook_step(enum hook_clock clock, uint32_t ns);

@@ -8,14 +8,15 @@
 
 #include "base/assert.h"
 #include "base/mem.h"
+#include "host/bed_clock.h"
 #include "timekeeping/arith.h"
 #include "vm/machine.h"
 #include "vm/quantity.h"
 
 #define PORT_FIRST 0x5f0
 #define PORT_A 0x5f0       /* reads: how many changes of the rate there have been */
-#define PORT_B 0x5f4
-#define PORT_C 0x5f8
+#define PORT_B 0x5f4       /* the bed's own clock in ns, now: the low half */
+#define PORT_C 0x5f8       /* the high half of what B gave */
 #define PORT_COMMAND 0x5fc /* reads: MAGIC */
 #define PORT_LAST 0x5ff
 #define MAGIC 0x54534554   /* "TEST" */
@@ -398,8 +399,12 @@ static void obey(uint32_t command)
 
 static uint32_t hooks_read(void *device, uint16_t port, unsigned bytes, uint64_t now_ns)
 {
+	static uint64_t bed_ns;
+
 	(void)device, (void)bytes, (void)now_ns;
-	return port == PORT_A ? changes : port == PORT_COMMAND ? MAGIC : 0;
+	if (port == PORT_B)
+		bed_clock_read(&bed_ns);
+	return port == PORT_A ? changes : port == PORT_COMMAND ? MAGIC : (uint32_t)(port == PORT_B ? bed_ns : bed_ns >> 32);
 }
 
 static void hooks_write(void *device, uint16_t port, uint32_t value, unsigned bytes, uint64_t now_ns)
