@@ -27,6 +27,7 @@
 #define TIMER_INTERRUPT (1u << 2)
 #define TIMER_PERIODIC (1u << 3)
 #define TIMER_SET_VALUE (1u << 6)
+#define TIMER_32_BITS (1u << 8)
 
 #define LAPIC 0xFEE00000u
 #define LAPIC_SVR (LAPIC + 0xF0)
@@ -148,7 +149,7 @@ static uint64_t start_hpet(void)
 	poke(HPET_CONFIG, 0);
 	poke(HPET_COUNTER, 0);
 	poke(HPET_COUNTER + 4, 0);
-	poke(HPET_TIMER0_CONFIG, TIMER_INTERRUPT | TIMER_PERIODIC | TIMER_SET_VALUE);
+	poke(HPET_TIMER0_CONFIG, TIMER_INTERRUPT | TIMER_PERIODIC | TIMER_SET_VALUE | TIMER_32_BITS);
 	poke(HPET_TIMER0_VALUE, hpet_period());
 	poke(HPET_TIMER0_VALUE, hpet_period());
 	forget_old_edge();
