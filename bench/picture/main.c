@@ -7,6 +7,7 @@
 
 #define STAGE_NS 200000000u /* of the bed */
 #define SAMPLE_NS 4000000u
+#define SPINS 2000
 
 const char test_name[] = "picture";
 
@@ -14,19 +15,39 @@ static const struct {
 	uint32_t num, den;
 } stages[] = { { 1, 1 }, { 10, 1 }, { 1, 4 }, { 20, 1 }, { 3, 1 }, { 1, 2 } };
 
+/* Each clock, and the TSC before and after. */
+static struct {
+	uint64_t before, after;
+} brackets[CLOCK_COUNT];
+
+static void read_clock(unsigned index)
+{
+	struct clock *clock = &clock_set[index];
+	uint64_t raw = 0;
+
+	brackets[index].before = rdtsc();
+	if (clock->capture)
+		clock->capture();
+	else
+		raw = clock->read();
+	brackets[index].after = rdtsc();
+	if (clock->capture)
+		raw = clock->read();
+	clock_note(clock, raw, brackets[index].before);
+}
+
+/* Nothing is printed before all are read: that takes long. */
 static void sample(void)
 {
-	uint64_t ref_ns = clock_reference_ns();
+	uint64_t bed_ns = hook_bed_ns();
 
-	print("plot %llu", hook_bed_ns());
-	for (struct clock *clock = clock_set; clock < clock_set + CLOCK_COUNT; clock++) {
-		if (!clock->there)
-			continue;
-		if (clock->capture)
-			clock->capture();
-		clock_note(clock, clock->read(), ref_ns);
-		print(" %llu", clock->count);
-	}
+	for (unsigned i = 0; i < CLOCK_COUNT; i++)
+		if (clock_set[i].there)
+			read_clock(i);
+	print("plot %llu", bed_ns);
+	for (unsigned i = 0; i < CLOCK_COUNT; i++)
+		if (clock_set[i].there)
+			print(" %llu %llu %llu", brackets[i].before, clock_set[i].count, brackets[i].after);
 	print("\n");
 }
 
@@ -48,7 +69,8 @@ void test_main(void)
 			sample();
 			next_ns += SAMPLE_NS;
 			while (hook_bed_ns() < next_ns)
-				;
+				for (volatile int spin = 0; spin < SPINS; spin++) /* which is cheaper than exits */
+					;
 		}
 	}
 	hook_rate(1, 1);
