@@ -149,7 +149,7 @@ GUESTS = [
           timeout_s=900),
     Guest("clocks-native", guest="clocks", append="reference=pvclock", foliot=f"tsc=native {CLOCKS}", rates=("1/7", "100"), native=False, timeout_s=900),
     Guest("clocks-controls", guest="clocks", append="how=controls", foliot=f"tsc=trap {CLOCKS}", rates=("1",), native=False,
-          image="foliot-test.elf", timeout_s=900),
+          image="foliot-test.elf", ips=10**9, timeout_s=900),
     Guest("ticks", native=False, control="control=1"),
     Guest("pvclock", native=False, control="control=1"),
     Guest("hyperv", foliot="hv=hyperv", native=False, control="control=1"),
