@@ -27,6 +27,8 @@
 
 #define LOW_HALF 0xffffffffull
 
+#define ENTRY_LEAST_VECTOR 16 /* the local APIC refuses those below (SDM 3A 11.5.2) */
+
 enum mode { MODE_FIXED, MODE_LOWEST_PRIORITY, MODE_SMI, MODE_RESERVED_3, MODE_NMI, MODE_INIT, MODE_RESERVED_6, MODE_EXTINT };
 
 static enum mode mode_of(uint64_t entry)
@@ -45,11 +47,13 @@ static bool is_level(uint64_t entry)
 	return entry & ENTRY_LEVEL && has_vector(entry);
 }
 
+/* The lines above the ISA bus's are PCI's in a PC, whose interrupts are active low; guests program them so for the HPET. Here they say
+ * "asserted", whichever polarity the entry names. */
 static bool is_active(const struct ioapic *ioapic, unsigned pin)
 {
 	bool high = ioapic->inputs >> pin & 1;
 
-	return ioapic->entries[pin] & ENTRY_ACTIVE_LOW ? !high : high;
+	return pin < IRQ_ISA_LINES && ioapic->entries[pin] & ENTRY_ACTIVE_LOW ? !high : high;
 }
 
 static bool reaches_processor(const struct ioapic *ioapic, uint64_t entry)
@@ -84,6 +88,7 @@ static void send(struct ioapic *ioapic, unsigned pin)
 
 	if (!reaches_processor(ioapic, entry)) {
 		ioapic->not_taken++;
+		ioapic->unsent |= (uint32_t)is_level(entry) << pin;
 		return;
 	}
 	switch (mode_of(entry)) {
@@ -148,8 +153,8 @@ static bool is_line_masked(const void *context, unsigned irq)
 	const struct ioapic *ioapic = context;
 	uint64_t entry = ioapic->entries[irq_gsi(irq)];
 
-	return entry & IOAPIC_ENTRY_MASKED || !has_vector(entry) || !reaches_processor(ioapic, entry) ||
-	       !ioapic->sink.is_open(ioapic->sink.context);
+	return entry & IOAPIC_ENTRY_MASKED || !has_vector(entry) || (entry & ENTRY_VECTOR) < ENTRY_LEAST_VECTOR ||
+	       !reaches_processor(ioapic, entry) || !ioapic->sink.is_open(ioapic->sink.context);
 }
 
 bool ioapic_takes_extint(const struct ioapic *ioapic)

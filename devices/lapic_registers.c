@@ -184,9 +184,11 @@ static void write_register(struct lapic *lapic, unsigned reg, uint32_t value, ui
 		break;
 	case LDR:
 		lapic->ldr = value & 0xff000000;
+		lapic_tell_enabled(lapic);
 		break;
 	case DFR:
 		lapic->dfr = value | 0x0fffffff;
+		lapic_tell_enabled(lapic);
 		break;
 	case SVR:
 		write_svr(lapic, value, now_ns);

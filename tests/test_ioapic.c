@@ -23,6 +23,7 @@ struct sink {
 	unsigned delivered, signals[3];
 	int vector;
 	bool level;
+	uint8_t logical_id;
 };
 
 static struct bus bus;
@@ -34,7 +35,7 @@ static unsigned told[IRQ_LINES];
 static bool is_destination(const void *context, uint8_t destination, bool logical)
 {
 	assert_ptr_equal(context, &sink);
-	return destination == 0xff || (logical ? destination & 1 : destination == 0);
+	return destination == 0xff || (logical ? destination & sink.logical_id : destination == 0);
 }
 
 static bool is_open(const void *context)
@@ -72,7 +73,7 @@ static int set_up(void **state)
 
 	memset(&bus, 0, sizeof bus);
 	memset(&router, 0, sizeof router);
-	memset(&sink, 0, sizeof sink);
+	sink = (struct sink){ .logical_id = 1 };
 	memset(told, 0, sizeof told);
 	ioapic_init(&ioapic, &bus, &router, &to);
 	for (unsigned irq = 0; irq < IRQ_LINES; irq++)
@@ -273,7 +274,7 @@ static void each_mode_does_what_it_may(void **state)
 
 				set_up(state);
 				program(11, vector | MODE(mode) | (level ? LEVEL : 0), 0);
-				assert_int_equal(irq_masked(&router, 11), mode >= 2);
+				assert_int_equal(irq_masked(&router, 11), !sends);
 				irq_set(&router, 11, true);
 				assert_int_equal(sink.delivered, sends);
 				assert_int_equal(sink.signals[IOAPIC_SMI], mode == 2);
@@ -366,6 +367,9 @@ static void two_controllers_tell_a_device_once(void **state)
 	assert_true(irq_masked(&router, 20));
 	program(20, 0x70, 0);
 	assert_false(irq_masked(&router, 20));
+	program(20, 0x0f, 0); /* a vector that no local APIC takes */
+	assert_true(irq_masked(&router, 20));
+	program(20, 0x70, 0);
 	irq_set(&router, 20, true);
 	assert_int_equal(sink.vector, 0x70);
 }
@@ -389,18 +393,24 @@ static bool model_reaches(const struct model *m)
 	return is_destination(&sink, (uint8_t)(m->entry >> 56), m->entry & LOGICAL);
 }
 
+/* Lines above the ISA bus's say "asserted", whatever polarity the entry names. */
+static bool model_is_active(const struct model *m)
+{
+	return m->line != (m - models < IRQ_ISA_LINES && m->entry & LOW);
+}
+
 static void model_step(struct model *m)
 {
 	bool was_active = m->active, level = m->entry & LEVEL && model_sends_vectors(m), wants;
 
-	m->active = m->line != !!(m->entry & LOW);
+	m->active = model_is_active(m);
 	if (!level)
 		m->remote_irr = false;
 	wants = !(m->entry & MASKED) && m->active && (level ? !m->remote_irr : !was_active);
 	m->pending = false;
-	if (!wants || !model_sends_vectors(m) || !model_reaches(m))
+	if (!wants || !model_sends_vectors(m))
 		return;
-	if (sink.closed || (m->entry & 0xff) < 16) {
+	if (!model_reaches(m) || sink.closed || (m->entry & 0xff) < 16) {
 		m->pending = level;
 		return;
 	}
@@ -414,7 +424,7 @@ static void model_write(unsigned index, uint32_t value)
 	uint64_t half = index & 1 ? (uint64_t)(value & 0xff000000) << 32 : value & 0x1afff;
 
 	m->entry = (m->entry & (index & 1 ? 0xffffffffull : 0xff00000000000000ull)) | half;
-	m->active = m->line != !!(m->entry & LOW); /* a change of polarity is no edge */
+	m->active = model_is_active(m); /* a change of polarity is no edge */
 	model_step(m);
 }
 
@@ -489,6 +499,30 @@ static void whatever_is_written_and_driven_the_pins_follow_the_rules(void **stat
 	assert_true(expected > share(20000000) / 100);
 }
 
+static void a_level_is_sent_when_its_destination_is_there(void **state)
+{
+	sink.logical_id = 0;
+	program(9, 0x51 | LEVEL | LOGICAL, 1);
+	irq_set(&router, 9, true);
+	assert_int_equal(sink.delivered, 0);
+	sink.logical_id = 1;
+	ioapic_resend(&ioapic);
+	assert_int_equal(sink.delivered, 1);
+	assert_int_equal(sink.vector, 0x51);
+}
+
+/* Guests program PCI's lines active low, the HPET's among them. */
+static void above_the_isa_bus_asserted_is_asserted(void **state)
+{
+	program(16, 0x61 | LEVEL | LOW, 0);
+	assert_int_equal(sink.delivered, 0);
+	irq_set(&router, 16, true);
+	assert_int_equal(sink.delivered, 1);
+	irq_set(&router, 16, false);
+	ioapic_eoi(&ioapic, 0x61);
+	assert_int_equal(sink.delivered, 1);
+}
+
 static void a_reset_masks_all_pins(void **state)
 {
 	wr(0, 0x05000000);
@@ -518,6 +552,8 @@ int main(void)
 		cmocka_unit_test_setup(acceptance_tells_those_who_wait, set_up),
 		cmocka_unit_test_setup(two_controllers_tell_a_device_once, set_up),
 		cmocka_unit_test_setup(whatever_is_written_and_driven_the_pins_follow_the_rules, set_up),
+		cmocka_unit_test_setup(a_level_is_sent_when_its_destination_is_there, set_up),
+		cmocka_unit_test_setup(above_the_isa_bus_asserted_is_asserted, set_up),
 		cmocka_unit_test_setup(a_reset_masks_all_pins, set_up),
 	};
 

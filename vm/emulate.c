@@ -241,7 +241,16 @@ static uint64_t string_gva(const struct machine *machine, const struct instructi
 	return instruction_gva(machine, which, machine->vcpu.registers.gpr[index] & mask_of(i->address_bytes));
 }
 
-/* One element of MOVS; the operand that is RAM goes through the guest's page tables, the other one to the bus. */
+/* Where an operand of MOVS is that is no RAM: each of the two may be the one that faulted. */
+static uint64_t string_gpa(const struct machine *machine, const struct walk_state *state, uint64_t gva, unsigned access, uint64_t fault_gpa)
+{
+	uint64_t gpa;
+	uint32_t error;
+
+	return walk(state, &machine->ram, gva, access, &gpa, &error) == WALK_OK ? gpa : fault_gpa;
+}
+
+/* One element of MOVS; an operand that is RAM goes through the guest's page tables, another one to the bus. */
 static bool move_string(struct machine *machine, const struct instruction *i, uint64_t gpa)
 {
 	struct walk_state state = instruction_walk_state(machine);
@@ -253,14 +262,15 @@ static bool move_string(struct machine *machine, const struct instruction *i, ui
 
 	result = guest_read_virtual(&state, &machine->ram, from, user, &value, i->operand_bytes, NULL, &error);
 	if (result == WALK_NOT_RAM)
-		value = bus_read_mmio(&machine->bus, gpa, i->operand_bytes, machine->now_ns);
+		value = bus_read_mmio(&machine->bus, string_gpa(machine, &state, from, user, gpa), i->operand_bytes, machine->now_ns);
 	if (result == WALK_OK || result == WALK_NOT_RAM) {
 		at = to;
 		result = guest_write_virtual(&state, &machine->ram, to, user | WALK_WRITE, &value, i->operand_bytes, NULL,
 					     &error);
 	}
 	if (result == WALK_NOT_RAM)
-		bus_write_mmio(&machine->bus, gpa, value, i->operand_bytes, machine->now_ns);
+		bus_write_mmio(&machine->bus, string_gpa(machine, &state, to, user | WALK_WRITE, gpa), value, i->operand_bytes,
+			       machine->now_ns);
 	if (result == WALK_FAULT)
 		machine_page_fault(machine, at, error);
 	else if (result == WALK_NOT_CANONICAL)

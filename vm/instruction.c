@@ -190,12 +190,12 @@ unsigned instruction_rdtsc_length(const struct machine *machine, const struct vc
 {
 	const struct instruction *instruction;
 
-	*is_rdtscp = exit->length == 3;
-	if (exit->length)
+	*is_rdtscp = false;
+	if (exit->length == 2)
 		return exit->length;
 	instruction = instruction_at_rip(machine);
 	if (!instruction)
-		return 0;
+		return exit->length;
 	*is_rdtscp = instruction->map == MAP_0F && instruction->opcode == OPCODE_GROUP_7;
 	return instruction->length;
 }
