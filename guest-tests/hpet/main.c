@@ -204,7 +204,7 @@ static uint64_t run_code(void)
 
 static void instructions(void)
 {
-	uint32_t capabilities = get(CAPABILITIES), wrong = 0, low = 0, high = 0;
+	uint32_t capabilities = get(CAPABILITIES), wrong = 0, low = 0, high = 0, from, to;
 	uint16_t word;
 	uint8_t byte;
 
@@ -217,6 +217,11 @@ static void instructions(void)
 	report(low == capabilities && high == get(PERIOD), "MOV and OR: %x %x", low, high);
 	__asm__ volatile("movb 2(%2), %0\n\tmovw 2(%2), %1" : "=&q"(byte), "=&r"(word) : "r"(base) : "memory");
 	report_but_qemu(byte == 0x86 && word == 0x8086, "a byte and a word of a register: %x %x", byte, word);
+	from = base + PERIOD;
+	to = base + COMPARATOR;
+	__asm__ volatile("movsl" : "+S"(from), "+D"(to) : : "memory");
+	report(get(COMPARATOR) == high && from == base + PERIOD + 4 && to == base + COMPARATOR + 4, "MOVS from one register to another: %x",
+	       get(COMPARATOR));
 	set(CAPABILITIES, 0);
 	set(PERIOD, 0);
 	report(get(CAPABILITIES) == capabilities && get(PERIOD) == high, "the capabilities cannot be written");

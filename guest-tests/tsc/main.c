@@ -158,6 +158,18 @@ static void rdtscp(void)
 		report(vector == (there ? NO_FAULT : X_UD), "RDTSCP is as CPUID says: %s", there ? "there" : "#UD");
 }
 
+/* Three bytes are not yet RDTSCP, which alone writes ECX. */
+static void prefixed(void)
+{
+	uint32_t low, high, ecx = 0x12345678;
+	uint64_t before = rdtsc(), between, after;
+
+	__asm__ volatile(".byte 0x2E, 0x0F, 0x31" : "=a"(low), "=d"(high), "+c"(ecx));
+	between = (uint64_t)high << 32 | low;
+	after = rdtsc();
+	report(ecx == 0x12345678 && before <= between && between <= after, "RDTSC behind a prefix shows the TSC and leaves ECX: %x", ecx);
+}
+
 void test_main(void)
 {
 	never_back();
@@ -167,4 +179,5 @@ void test_main(void)
 	adjust_moves();
 	ring3();
 	rdtscp();
+	prefixed();
 }
