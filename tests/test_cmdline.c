@@ -198,6 +198,20 @@ static void a_refused_set_is_told_what_there_is(void **state)
 		assert_non_null(strstr(warnings, names[i]));
 }
 
+static void clocks_with_the_hpet_has_one(void **state)
+{
+	struct settings s = parse("hpet=none clocks=hpet");
+
+	(void)state;
+	assert_int_equal(warning_count, 1);
+	assert_non_null(strstr(warnings, "clocks names the HPET, hpet is ignored: \"none\""));
+	assert_int_equal(s.hpet.wide, 3);
+	assert_int_equal(s.clocks, CLOCK_HPET);
+	s = parse("hpet=none clocks=pit");
+	assert_int_equal(warning_count, 0);
+	assert_int_equal(s.hpet.wide + s.hpet.narrow, 0);
+}
+
 static void clocks_that_hv_has_not_are_refused(void **state)
 {
 	static const char *const texts[] = { "hv=kvm clocks=pit,hyperv", "clocks=pit,tsc,pvclock hv=hyperv", "clocks=pit,hyperv hv=none" };
@@ -454,6 +468,7 @@ int main(void)
 		cmocka_unit_test(an_hpet_has_the_shape_that_was_asked_for),
 		cmocka_unit_test(clocks_are_a_list_of_names),
 		cmocka_unit_test(a_refused_set_is_told_what_there_is),
+		cmocka_unit_test(clocks_with_the_hpet_has_one),
 		cmocka_unit_test(clocks_that_hv_has_not_are_refused),
 		cmocka_unit_test(the_policy_of_one_timer_counts_before_or_after_that_of_all),
 		cmocka_unit_test(what_is_wrong_is_named_and_has_no_effect),

@@ -448,6 +448,10 @@ static void settle_clocks(struct parser *parser)
 
 	if (!settings->own_clocks)
 		return;
+	if (settings->clocks & CLOCK_HPET && !settings->hpet.wide && !settings->hpet.narrow) {
+		complain(parser, "clocks names the HPET, hpet is ignored", "none", HPET_SHAPE_EXPECTED);
+		settings->hpet = defaults.hpet;
+	}
 	if (!settings->own_hv) {
 		settings->hv = clocks_interface(settings->clocks);
 	} else if (!clocks_fit(settings->clocks, settings->hv)) {
